@@ -1,0 +1,239 @@
+//! What the Hetzner Cloud Controller Manager does with what it is given.
+//!
+//! Source: hetznercloud/hcloud-cloud-controller-manager `6485324f` (`internal/hcops/load_balancer.go`,
+//! `hcloud/load_balancers.go`, `internal/config`), unchanged in the parts used here since v1.20.0.
+
+use crate::ObjectRef;
+use crate::facts::hetzner::LoadBalancer;
+use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Pod, PodSpec, Service};
+use crate::facts::{Facts, Gap, Kind, Known, Need, Text, Why};
+use crate::{Finding, facts};
+
+pub const NAME: &str = "hcloud-cloud-controller-manager";
+
+/// What [`Ccm::find`] reads.
+pub const NEEDS: [&Need; 3] = [&Pod::NEED, &Deployment::NEED, &DaemonSet::NEED];
+
+/// The cloud controller as it runs: what it was started with, not what somebody wrote since.
+pub struct Ccm<'a> {
+    spec: Spec<'a>,
+    container: &'a Container,
+}
+
+/// The object whose pod spec counts.
+enum Spec<'a> {
+    Pod(&'a Pod),
+    Deployment(&'a Deployment),
+    DaemonSet(&'a DaemonSet),
+}
+
+/// A variable as the process sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Var<'a> {
+    Unset,
+    Is(&'a str),
+    /// From a Secret or ConfigMap, which the doctor does not read.
+    Elsewhere(String),
+}
+
+impl<'a> Ccm<'a> {
+    /// The controller: its ready pod, else any pod of it, else the workload that should make one. `None` when there is
+    /// nothing of it in the cluster. Known by the container's name or its image, since labels differ between the chart
+    /// and the static manifests.
+    ///
+    /// # Errors
+    /// The gap of pods or workloads, when without them nothing can be said.
+    pub fn find(facts: &'a Facts) -> Known<Option<Ccm<'a>>> {
+        let pods = facts.all::<Pod>()?;
+        let mut ours: Vec<&Pod> = pods.iter().filter(|pod| container_of(&pod.spec).is_some()).collect();
+        ours.retain(|pod| pod.metadata.deletion_timestamp.0.is_none());
+        // Ready before not ready; of equals the one that started first is the leader.
+        ours.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
+        if let Some(pod) = ours.first() {
+            return Ok(container_of(&pod.spec).map(|container| Ccm { spec: Spec::Pod(pod), container }));
+        }
+        for workload in facts.all::<Deployment>()? {
+            if let Some(container) = container_of(&workload.spec.template.spec) {
+                return Ok(Some(Ccm { spec: Spec::Deployment(workload), container }));
+            }
+        }
+        for workload in facts.all::<DaemonSet>()? {
+            if let Some(container) = container_of(&workload.spec.template.spec) {
+                return Ok(Some(Ccm { spec: Spec::DaemonSet(workload), container }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The object that its configuration was read from.
+    pub fn reference(&self) -> ObjectRef {
+        match self.spec {
+            Spec::Pod(pod) => pod.reference(),
+            Spec::Deployment(workload) => workload.reference(),
+            Spec::DaemonSet(workload) => workload.reference(),
+        }
+    }
+
+    /// The pod that runs it, if there is one.
+    pub fn pod(&self) -> Option<&'a Pod> {
+        match self.spec {
+            Spec::Pod(pod) => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// A pod of it is ready.
+    pub fn is_ready(&self) -> bool {
+        self.pod().is_some_and(Pod::is_ready)
+    }
+
+    pub fn namespace(&self) -> Text {
+        self.reference().namespace.unwrap_or_else(|| "kube-system".into())
+    }
+
+    /// The tag of the image it runs, `v1.35.0`; `None` for a digest or no tag.
+    pub fn version(&self) -> Option<&'a str> {
+        image_tag(&self.container.image)
+    }
+
+    /// Adds what the controller is told by that variable to a finding's evidence.
+    pub fn shown(&self, finding: Finding, variable: &str) -> Finding {
+        let path = format!("env {variable}");
+        match self.spec {
+            Spec::Pod(pod) => finding.shows(pod, &path),
+            Spec::Deployment(workload) => finding.shows(workload, &path),
+            Spec::DaemonSet(workload) => finding.shows(workload, &path),
+        }
+    }
+
+    /// The variable of that name as the process sees it. Variables of an `envFrom` source come after literal ones.
+    pub fn var(&self, name: &str) -> Var<'a> {
+        if let Some(var) = self.container.var(name) {
+            if let Some(value) = &var.value {
+                return Var::Is(value);
+            }
+            if let Some(from) = &var.value_from {
+                let secret =
+                    from.secret_key_ref.as_ref().map(|k| format!("Secret {}, key {}", k.name, k.key));
+                let map =
+                    from.config_map_key_ref.as_ref().map(|k| format!("ConfigMap {}, key {}", k.name, k.key));
+                return secret.or(map).map_or(Var::Unset, Var::Elsewhere);
+            }
+            return Var::Is(""); // a name without a value is set, and empty
+        }
+        for from in &self.container.env_from {
+            if !name.starts_with(&*from.prefix) {
+                continue;
+            }
+            if let Some(map) = from.config_map_ref.as_ref() {
+                return Var::Elsewhere(format!("perhaps ConfigMap {}", map.name));
+            }
+            if let Some(secret) = from.secret_ref.as_ref() {
+                return Var::Elsewhere(format!("perhaps Secret {}", secret.name));
+            }
+        }
+        Var::Unset
+    }
+
+    /// The variable's value, `""` when it is not set.
+    ///
+    /// # Errors
+    /// A gap when it comes from a Secret or ConfigMap.
+    pub fn value(&self, name: &str) -> Known<&'a str> {
+        match self.var(name) {
+            Var::Unset => Ok(""),
+            Var::Is(value) => Ok(value),
+            Var::Elsewhere(place) => {
+                let detail =
+                    format!("{name} of the cloud controller is set from {place}, which is never read");
+                Err(Gap::new("pods", Why::NotRead, detail).of(self.reference().path()))
+            }
+        }
+    }
+
+    /// The Services it makes load balancers for.
+    pub fn services(&self, facts: &'a Facts) -> Known<impl Iterator<Item = &'a Service>> {
+        Ok(facts.all::<Service>()?.iter().filter(|service| service.wants_load_balancer()))
+    }
+
+    /// Where it would put a new load balancer for that Service. Annotations win over variables, an empty annotation
+    /// resets, and where a location remains the zone is dropped.
+    pub fn placement(&self, service: &Service) -> Known<Placement> {
+        let location = match service.annotation("location") {
+            Some(location) => location,
+            None => self.value("HCLOUD_LOAD_BALANCERS_LOCATION")?,
+        };
+        if !location.is_empty() {
+            return Ok(Placement::Location(location.into()));
+        }
+        let zone = match service.annotation("network-zone") {
+            Some(zone) => zone,
+            None => self.value("HCLOUD_LOAD_BALANCERS_NETWORK_ZONE")?,
+        };
+        Ok(if zone.is_empty() { Placement::Nowhere } else { Placement::NetworkZone(zone.into()) })
+    }
+
+    /// Whether a Boolean setting of a load balancer is on: the annotation, else the variable. What does not parse is off;
+    /// it aborts the sync, which is another failure.
+    pub fn is_on(&self, service: &Service, suffix: &str, variable: &str) -> Known<bool> {
+        let value = match service.annotation(suffix) {
+            Some(value) => value,
+            None => self.value(variable)?,
+        };
+        Ok(matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
+    }
+}
+
+/// Where a load balancer goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placement {
+    Location(Text),
+    NetworkZone(Text),
+    Nowhere,
+}
+
+/// The name HCCM gives a Service's load balancer: the annotation, else `a` and the UID without dashes, 32 characters.
+pub fn load_balancer_name(service: &Service) -> String {
+    match service.annotation("name") {
+        Some(name) => name.to_string(),
+        None => format!("a{}", service.metadata.uid.replace('-', "")).chars().take(32).collect(),
+    }
+}
+
+/// The load balancer of a Service, as HCCM finds it: by the UID label, then by name.
+pub fn load_balancer_of<'a>(facts: &'a Facts, service: &Service) -> Known<Option<&'a LoadBalancer>> {
+    let all = facts.all::<LoadBalancer>()?;
+    let labelled = all.iter().find(|lb| lb.service_uid() == Some(&service.metadata.uid));
+    Ok(labelled.or_else(|| all.iter().find(|lb| lb.name == *load_balancer_name(service).as_str())))
+}
+
+fn container_of(spec: &PodSpec) -> Option<&Container> {
+    spec.containers.iter().find(|c| c.name == NAME || image_name(&c.image) == NAME)
+}
+
+fn image_name(image: &str) -> &str {
+    let path = image.split('@').next().unwrap_or(image);
+    let last = path.rsplit('/').next().unwrap_or(path);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// The tag of an image reference.
+pub fn image_tag(image: &str) -> Option<&str> {
+    let last = image.split('@').next()?.rsplit('/').next()?;
+    last.split_once(':').map(|(_, tag)| tag)
+}
+
+/// The newest warning of that reason about an object.
+///
+/// # Errors
+/// The gap of events. That there is none proves nothing: events live for an hour.
+pub fn last_event<'a>(
+    facts: &'a Facts,
+    about: &impl Kind,
+    reason: &str,
+) -> Known<Option<&'a facts::kubernetes::Event>> {
+    let object = about.reference();
+    let all = facts.all::<facts::kubernetes::Event>()?;
+    let newest = all.iter().filter(|event| event.reason == reason && event.is_about(&object));
+    Ok(newest.max_by_key(|event| (event.last_seen(), event.reference())))
+}

@@ -1,0 +1,45 @@
+use super::super::wire::wire;
+use super::super::{Kind, Need, Resource, Text};
+use super::meta::Meta;
+use crate::ObjectRef;
+
+wire! { "camelCase"
+    /// A chart that k3s's helm-controller installs.
+    pub struct HelmChart {
+        pub metadata: Meta,
+        pub spec: HelmChartSpec,
+    }
+
+    pub struct HelmChartSpec {
+        pub chart: Text,
+        pub version: Text,
+        pub repo: Text,
+        pub target_namespace: Text,
+        pub bootstrap: bool,
+    }
+
+    /// Values that helm-controller merges over those of the HelmChart of the same name.
+    pub struct HelmChartConfig {
+        pub metadata: Meta,
+    }
+}
+
+impl Kind for HelmChart {
+    const NEED: Need = Need::kubernetes::<HelmChart>(
+        "helmcharts",
+        Resource::custom("helm.cattle.io", &["v1"], "helmcharts"),
+    );
+    fn reference(&self) -> ObjectRef {
+        self.metadata.reference("HelmChart")
+    }
+}
+
+impl Kind for HelmChartConfig {
+    const NEED: Need = Need::kubernetes::<HelmChartConfig>(
+        "helmchartconfigs",
+        Resource::custom("helm.cattle.io", &["v1"], "helmchartconfigs"),
+    );
+    fn reference(&self) -> ObjectRef {
+        self.metadata.reference("HelmChartConfig")
+    }
+}

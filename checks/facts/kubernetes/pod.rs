@@ -1,0 +1,170 @@
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::super::wire::wire;
+use super::super::{Kind, Need, Resource, Text, Time};
+use super::meta::{Condition, Meta};
+use super::sanitise;
+use crate::ObjectRef;
+
+wire! { "camelCase"
+    pub struct Pod {
+        pub metadata: Meta,
+        pub spec: PodSpec,
+        pub status: PodStatus,
+    }
+
+    pub struct PodSpec {
+        pub node_name: Text,
+        pub host_network: bool,
+        pub containers: Vec<Container>,
+    }
+
+    pub struct Container {
+        pub name: Text,
+        pub image: Text,
+        pub command: Args,
+        pub args: Args,
+        pub env: Env,
+        pub env_from: Vec<EnvFrom>,
+    }
+
+    pub struct EnvVar {
+        pub name: Text,
+        pub value: Option<Text>,
+        pub value_from: Option<EnvSource>,
+    }
+
+    pub struct EnvSource {
+        pub secret_key_ref: Option<KeyRef>,
+        pub config_map_key_ref: Option<KeyRef>,
+    }
+
+    pub struct KeyRef {
+        pub name: Text,
+        pub key: Text,
+        pub optional: Option<bool>,
+    }
+
+    pub struct EnvFrom {
+        pub prefix: Text,
+        pub secret_ref: Option<NameRef>,
+        pub config_map_ref: Option<NameRef>,
+    }
+
+    pub struct NameRef {
+        pub name: Text,
+    }
+
+    pub struct PodStatus {
+        pub phase: Text,
+        #[serde(rename = "podIP")]
+        pub pod_ip: Text,
+        pub start_time: Time,
+        pub conditions: Vec<Condition>,
+        pub container_statuses: Vec<ContainerStatus>,
+    }
+
+    pub struct ContainerStatus {
+        pub name: Text,
+        pub ready: bool,
+        pub restart_count: i64,
+        pub image: Text,
+        pub state: ContainerState,
+        pub last_state: ContainerState,
+    }
+
+    pub struct ContainerState {
+        pub waiting: Option<Waiting>,
+        pub running: Option<Running>,
+        pub terminated: Option<Terminated>,
+    }
+
+    pub struct Waiting {
+        pub reason: Text,
+        pub message: Text,
+    }
+
+    pub struct Running {
+        pub started_at: Time,
+    }
+
+    pub struct Terminated {
+        pub exit_code: i64,
+        pub reason: Text,
+        pub finished_at: Time,
+    }
+}
+
+/// A container's variables, by name: see `sanitise`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Env(pub Vec<EnvVar>);
+
+impl<'de> Deserialize<'de> for Env {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Env, D::Error> {
+        let mut all = Vec::<EnvVar>::deserialize(d)?;
+        all.retain(|var| sanitise::keeps_variable(&var.name));
+        for var in &mut all {
+            var.value = var.value.take().and_then(|value| sanitise::variable(&var.name, &value));
+        }
+        Ok(Env(all))
+    }
+}
+
+/// Arguments by flag: see `sanitise`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Args(pub Vec<Text>);
+
+impl<'de> Deserialize<'de> for Args {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Args, D::Error> {
+        let all = Vec::<String>::deserialize(d)?;
+        Ok(Args(sanitise::args(&all)))
+    }
+}
+
+impl Kind for Pod {
+    const NEED: Need = Need::kubernetes::<Pod>("pods", Resource::core("pods"));
+    fn reference(&self) -> ObjectRef {
+        self.metadata.reference("Pod")
+    }
+}
+
+impl Pod {
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|c| c.r#type == kind)
+    }
+
+    pub fn is_ready(&self) -> bool {
+        self.metadata.deletion_timestamp.0.is_none()
+            && self.condition("Ready").is_some_and(|c| c.status == "True")
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.status.phase == "Running"
+    }
+}
+
+impl Container {
+    pub fn var(&self, name: &str) -> Option<&EnvVar> {
+        self.env.0.iter().rev().find(|var| var.name == name)
+    }
+
+    /// The value of `--flag=value` or `--flag value`, in `command` or `args`; the last one counts, as in Go's pflag.
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        let all: Vec<&Text> = self.command.0.iter().chain(&self.args.0).collect();
+        let mut found = None;
+        for (i, arg) in all.iter().enumerate() {
+            let Some(flag) = arg.strip_prefix("--") else { continue };
+            match flag.split_once('=') {
+                Some((flag, value)) if flag == name => found = Some(value),
+                None if flag == name => {
+                    let next = all.get(i + 1).filter(|next| !next.starts_with("--"));
+                    found = Some(next.map_or("true", |next| next.as_str()));
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}

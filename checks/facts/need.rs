@@ -1,0 +1,276 @@
+//! One `Need` is the only place that says what is read: the requests, the guard's allow-list, the RBAC manifests, the
+//! bundle's keys and the simulator's routes all come from it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::ObjectRef;
+
+/// The items of one need, a `Vec` of one kind.
+pub type Part = Arc<dyn Any + Send + Sync>;
+
+/// A kind of fact: a slim, wire-shaped struct and where it comes from.
+pub trait Kind: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+    const NEED: Need;
+    /// Names one object of this kind; unique within the need, and the order in which items are kept.
+    fn reference(&self) -> ObjectRef;
+}
+
+pub struct Need {
+    /// The bundle's key, and the name in `gaps` and `checks`.
+    pub key: &'static str,
+    pub from: Origin,
+    decode: fn(&Need, &[u8]) -> Result<Page, serde_json::Error>,
+    load: fn(&Value) -> Result<Part, serde_json::Error>,
+    encode: fn(&Part) -> Value,
+    join: fn(Vec<Part>) -> Part,
+    len: fn(&Part) -> usize,
+}
+
+/// Where the items of a need come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A list of one Kubernetes resource, or one object of it.
+    Kubernetes(Resource),
+    /// A Kubernetes path that is no resource, such as `/version`.
+    KubernetesPath(&'static str),
+    /// A list of the Hetzner Cloud API: `GET /v1/<path>`, items under the key of the same name.
+    Hetzner(Collection),
+    /// Log lines of pods, one request each: `GET …/pods/<pod>/log` in the named namespace.
+    PodLogs { namespace: &'static str },
+    /// TLS handshakes with the kubelets; nothing is requested.
+    Kubelets,
+    /// What the connection itself showed; nothing more is requested.
+    Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    pub group: &'static str,
+    /// Versions that the slim struct reads, the preferred one first.
+    pub versions: &'static [&'static str],
+    pub plural: &'static str,
+    /// The one object that is read, as (namespace, name); `None` lists all namespaces.
+    pub only: Option<(&'static str, &'static str)>,
+    pub field_selector: Option<&'static str>,
+    /// Defined by a CustomResourceDefinition: absent is known, and empty.
+    pub custom: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collection {
+    pub path: &'static str,
+    /// The items belong to a project (servers), not to Hetzner (locations).
+    pub of_project: bool,
+}
+
+impl Resource {
+    /// A built-in resource of the core group.
+    pub const fn core(plural: &'static str) -> Resource {
+        Resource::built_in("", &["v1"], plural)
+    }
+
+    pub const fn built_in(
+        group: &'static str,
+        versions: &'static [&'static str],
+        plural: &'static str,
+    ) -> Resource {
+        Resource { group, versions, plural, only: None, field_selector: None, custom: false }
+    }
+
+    pub const fn custom(
+        group: &'static str,
+        versions: &'static [&'static str],
+        plural: &'static str,
+    ) -> Resource {
+        Resource { group, versions, plural, only: None, field_selector: None, custom: true }
+    }
+
+    pub const fn where_field(mut self, selector: &'static str) -> Resource {
+        self.field_selector = Some(selector);
+        self
+    }
+
+    pub const fn only(mut self, namespace: &'static str, name: &'static str) -> Resource {
+        self.only = Some((namespace, name));
+        self
+    }
+
+    /// The path that is requested, for one of [`Resource::versions`].
+    pub fn path(&self, version: &str) -> String {
+        let group = if self.group.is_empty() {
+            format!("/api/{version}")
+        } else {
+            format!("/apis/{}/{version}", self.group)
+        };
+        match self.only {
+            Some((namespace, name)) => format!("{group}/namespaces/{namespace}/{}/{name}", self.plural),
+            None => format!("{group}/{}", self.plural),
+        }
+    }
+}
+
+/// One response, decoded.
+pub struct Page {
+    pub items: Part,
+    /// What to ask for next: the Kubernetes `continue` token, or the number of Hetzner's next page.
+    pub next: Option<String>,
+}
+
+impl Need {
+    /// A list of Kubernetes objects, or a single one when the resource says `only`.
+    pub const fn kubernetes<T: Kind>(key: &'static str, resource: Resource) -> Need {
+        let decode = if resource.only.is_some() { decode_single::<T> } else { decode_list::<T> };
+        Need::new::<T>(key, Origin::Kubernetes(resource), decode)
+    }
+
+    /// One JSON document at a Kubernetes path that is no resource.
+    pub const fn kubernetes_path<T: Kind>(key: &'static str, path: &'static str) -> Need {
+        Need::new::<T>(key, Origin::KubernetesPath(path), decode_single::<T>)
+    }
+
+    pub const fn hetzner<T: Kind>(key: &'static str, path: &'static str, of_project: bool) -> Need {
+        Need::new::<T>(key, Origin::Hetzner(Collection { path, of_project }), decode_hetzner::<T>)
+    }
+
+    /// Facts that are made by the collector itself and not decoded from one response.
+    pub const fn made<T: Kind>(key: &'static str, from: Origin) -> Need {
+        Need::new::<T>(key, from, decode_single::<T>)
+    }
+
+    const fn new<T: Kind>(
+        key: &'static str,
+        from: Origin,
+        decode: fn(&Need, &[u8]) -> Result<Page, serde_json::Error>,
+    ) -> Need {
+        Need { key, from, decode, load: load::<T>, encode: encode::<T>, join: join::<T>, len: len::<T> }
+    }
+
+    /// Decodes one response body. Errors: not the JSON that the API promises.
+    pub fn decode(&self, body: &[u8]) -> Result<Page, serde_json::Error> {
+        (self.decode)(self, body)
+    }
+
+    /// Reads the items back from a bundle.
+    pub fn load(&self, items: &Value) -> Result<Part, serde_json::Error> {
+        (self.load)(items)
+    }
+
+    /// The items as they stand in a bundle.
+    pub fn encode(&self, part: &Part) -> Value {
+        (self.encode)(part)
+    }
+
+    /// Pages put together: sorted by name, and one of each.
+    pub fn join(&self, pages: Vec<Part>) -> Part {
+        (self.join)(pages)
+    }
+
+    pub fn len(&self, part: &Part) -> usize {
+        (self.len)(part)
+    }
+
+    /// `kubernetes`, `hcloud` or `kubelets`.
+    pub fn source(&self) -> &'static str {
+        match self.from {
+            Origin::Hetzner(_) => "hcloud",
+            Origin::Kubelets => "kubelets",
+            _ => "kubernetes",
+        }
+    }
+}
+
+impl PartialEq for Need {
+    fn eq(&self, other: &Need) -> bool {
+        self.key == other.key
+    }
+}
+
+#[derive(Deserialize)]
+struct List<'a, T> {
+    #[serde(default, borrow)]
+    metadata: ListMeta<'a>,
+    #[serde(default = "Option::default")]
+    items: Option<Vec<T>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ListMeta<'a> {
+    #[serde(default, borrow, rename = "continue")]
+    next: Option<Cow<'a, str>>,
+}
+
+fn decode_list<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+    let list: List<T> = serde_json::from_slice(body)?;
+    let Some(items) = list.items else {
+        return Err(serde::de::Error::custom("a list without `items`"));
+    };
+    let next = list.metadata.next.filter(|next| !next.is_empty()).map(Cow::into_owned);
+    Ok(Page { items: Arc::new(items), next })
+}
+
+fn decode_single<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+    let item: T = serde_json::from_slice(body)?;
+    Ok(Page { items: Arc::new(vec![item]), next: None })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HetznerMeta {
+    pagination: Option<Pagination>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Pagination {
+    next_page: Option<u32>,
+}
+
+fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+    let Origin::Hetzner(collection) = need.from else {
+        unreachable!("decode_hetzner is set by Need::hetzner")
+    };
+    let mut fields: std::collections::HashMap<Cow<str>, &RawValue> = serde_json::from_slice(body)?;
+    let Some(items) = fields.remove(collection.path) else {
+        return Err(serde::de::Error::custom(format!("no `{}` in the answer", collection.path)));
+    };
+    let items: Option<Vec<T>> = serde_json::from_str(items.get())?;
+    let meta: Option<HetznerMeta> = match fields.remove("meta") {
+        Some(raw) => serde_json::from_str(raw.get())?,
+        None => None,
+    };
+    let next = meta.and_then(|m| m.pagination).and_then(|p| p.next_page).map(|n| n.to_string());
+    Ok(Page { items: Arc::new(items.unwrap_or_default()), next })
+}
+
+fn load<T: Kind>(items: &Value) -> Result<Part, serde_json::Error> {
+    let items = Vec::<T>::deserialize(items)?;
+    Ok(join::<T>(vec![Arc::new(items)]))
+}
+
+fn encode<T: Kind>(part: &Part) -> Value {
+    let items = part.downcast_ref::<Vec<T>>().expect("a part holds the kind of its need");
+    serde_json::to_value(items).expect("facts are plain data")
+}
+
+fn join<T: Kind>(pages: Vec<Part>) -> Part {
+    let mut all: Vec<T> = Vec::new();
+    for page in pages {
+        let page = page.downcast::<Vec<T>>().expect("a part holds the kind of its need");
+        all.extend(Arc::try_unwrap(page).unwrap_or_else(|shared| (*shared).clone()));
+    }
+    all.sort_by_cached_key(T::reference);
+    all.dedup_by_key(|item| item.reference());
+    all.shrink_to_fit();
+    Arc::new(all)
+}
+
+fn len<T: Kind>(part: &Part) -> usize {
+    part.downcast_ref::<Vec<T>>().map_or(0, Vec::len)
+}

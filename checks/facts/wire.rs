@@ -1,0 +1,93 @@
+//! How slim structs meet the wire: absent and null are the default, unknown fields are dropped.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Text;
+
+/// Declares slim structs in the shape the API uses. The struct is the allow-list: what is not named is never stored.
+macro_rules! wire {
+    ($case:literal $( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$fmeta:meta])* pub $field:ident : $ty:ty, )* } )*) => { $(
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = $case, default)]
+        pub struct $name { $(
+            $(#[$fmeta])*
+            #[serde(deserialize_with = "crate::facts::wire::lenient", skip_serializing_if = "crate::facts::wire::is_default")]
+            pub $field: $ty,
+        )* }
+    )* };
+}
+/// Declares a map of text that keeps what `clean` lets through: `fn(key, value) -> Option<value>`.
+macro_rules! kept_by_key {
+    ($name:ident, $doc:literal, $clean:expr) => {
+        #[doc = $doc]
+        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+        #[serde(transparent)]
+        pub struct $name(pub std::collections::BTreeMap<$crate::facts::Text, $crate::facts::Text>);
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
+                struct V;
+                impl<'de> serde::de::Visitor<'de> for V {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a map of text")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let clean: fn(&str, &str) -> Option<$crate::facts::Text> = $clean;
+                        let mut kept = std::collections::BTreeMap::new();
+                        while let Some(key) = map.next_key::<std::borrow::Cow<str>>()? {
+                            let value =
+                                map.next_value::<Option<std::borrow::Cow<str>>>()?.unwrap_or_default();
+                            if let Some(value) = clean(&key, &value) {
+                                kept.insert($crate::facts::Text::new(&key), value);
+                            }
+                        }
+                        Ok($name(kept))
+                    }
+                }
+                d.deserialize_map(V)
+            }
+        }
+    };
+}
+
+pub(crate) use {kept_by_key, wire};
+
+pub fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+}
+
+pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A point in time as the API wrote it; unreadable is the same as absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub Option<Timestamp>);
+
+impl Time {
+    /// Whole seconds from this time to `now`; `None` when the time is not known.
+    pub fn seconds_until(self, now: Timestamp) -> Option<i64> {
+        self.0.map(|t| now.as_second() - t.as_second())
+    }
+}
+impl From<Timestamp> for Time {
+    fn from(t: Timestamp) -> Time {
+        Time(Some(t))
+    }
+}
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(t) => s.collect_str(&t),
+            None => s.serialize_none(),
+        }
+    }
+}
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
+        Ok(Time(Text::deserialize(d)?.parse().ok()))
+    }
+}

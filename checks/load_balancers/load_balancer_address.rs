@@ -1,0 +1,145 @@
+//! When a Service of type LoadBalancer has no address two minutes after it was made, nobody can reach it, because the
+//! cloud controller has not (or not yet) given it one. The symptom itself: it folds under whatever explains it.
+
+use crate::domain::hccm::{self, Ccm, last_event, load_balancer_of};
+use crate::domain::owner::{self, Owner};
+use crate::facts::hetzner::{LoadBalancer, Server};
+use crate::facts::kubernetes::{Event, Node, Service};
+use crate::facts::{Facts, Kind, Known};
+use crate::load_balancers::load_balancer_location;
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
+
+pub const CHECK: Check = Check {
+    code: "KD300",
+    slug: "load-balancer-address",
+    title: "every LoadBalancer Service has an address",
+    examines: "LoadBalancer Services",
+    severity: Severity::Critical,
+    needs: &[
+        hccm::NEEDS[0],
+        hccm::NEEDS[1],
+        hccm::NEEDS[2],
+        owner::NEEDS[0],
+        owner::NEEDS[1],
+        owner::NEEDS[2],
+        &Service::NEED,
+        &Event::NEED,
+        &Node::NEED,
+        &Server::NEED,
+        &LoadBalancer::NEED,
+    ],
+    caused_by: &[Cause::here(&load_balancer_location::CHECK)],
+    explain: include_str!("load_balancer_address.md"),
+    judge,
+};
+
+/// How long the controller may take: Hetzner makes a load balancer in seconds, and the controller retries after 5 s.
+const GRACE_SECONDS: i64 = 120;
+
+fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
+    for service in facts.all::<Service>()?.iter().filter(|s| s.wants_load_balancer()) {
+        v.examined += 1;
+        let age = service.metadata.creation_timestamp.seconds_until(facts.now);
+        if service.has_ingress() || age.is_some_and(|age| age < GRACE_SECONDS) {
+            continue;
+        }
+        let finding = tell(facts, service, v);
+        v.findings.push(finding);
+    }
+    Ok(())
+}
+
+fn tell(facts: &Facts, service: &Service, v: &mut Verdict) -> Finding {
+    let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
+    let name = &*service.metadata.name;
+    let path = service.reference().path();
+    let mut finding = Finding::new(service, format!("Service {path} has no address"))
+        .shows(service, "spec.type")
+        .shows(service, "status.loadBalancer.ingress")
+        .verify_kubectl(&["get", "service", name, "-n", namespace], "EXTERNAL-IP shows an address");
+    if let Some(Owner::Gateway(gateway)) = v.see(Owner::of(facts, service)) {
+        finding = finding.relates(gateway);
+    }
+    if let Some(event) = v.see(last_event(facts, service, "SyncLoadBalancerFailed")).flatten() {
+        finding.says = format!("Service {path} has no address: the cloud controller reports an error");
+        return finding.shows_at(event, "message", event.last_seen()).step(Step::kubectl(
+            Changes::Nothing,
+            "shows what the controller says each time it tries",
+            &["describe", "service", name, "-n", namespace],
+        ));
+    }
+    let ccm = match v.see(Ccm::find(facts)) {
+        Some(Some(ccm)) => ccm,
+        Some(None) => {
+            finding.says = format!("Service {path} has no address: no cloud controller runs in this cluster");
+            return finding.step(Step::decide(
+                "install the Hetzner cloud controller (chart hcloud-cloud-controller-manager), or change the Service's \
+                 type",
+            ));
+        }
+        None => return finding,
+    };
+    let logs = |why: &str| {
+        let pod = ccm.reference();
+        let workload = format!("{}/{}", pod.kind.to_lowercase(), pod.name);
+        let args = ["logs", "-n", &ccm.namespace(), &workload, "--tail", "50"];
+        Step::kubectl(Changes::Nothing, why, &args)
+    };
+    if !ccm.is_ready() {
+        finding.says = format!("Service {path} has no address: the cloud controller is not ready");
+        if let Some(pod) = ccm.pod() {
+            finding = finding.shows(pod, "status.conditions[type=Ready].status");
+        }
+        return finding.step(logs("shows why the controller does not run"));
+    }
+    if let Some(Some(lb)) = v.see(load_balancer_of(facts, service)) {
+        return with_load_balancer(finding, service, lb, &ccm, v);
+    }
+    let waited = match service.metadata.creation_timestamp.seconds_until(facts.now) {
+        Some(seconds) => format!(" for {}", minutes(seconds)),
+        None => String::new(),
+    };
+    finding.says =
+        format!("Service {path} has no address: the cloud controller runs but has not acted{waited}");
+    finding.step(logs("shows what the controller is doing"))
+}
+
+/// The load balancer is there and the Service has no address all the same.
+fn with_load_balancer(
+    finding: Finding,
+    service: &Service,
+    lb: &LoadBalancer,
+    ccm: &Ccm,
+    v: &mut Verdict,
+) -> Finding {
+    let path = service.reference().path();
+    let hidden =
+        v.see(ccm.is_on(service, "disable-private-ingress", "HCLOUD_LOAD_BALANCERS_DISABLE_PRIVATE_INGRESS"));
+    let mut finding = finding.shows(lb, "public_net.enabled").shows(lb, "private_net");
+    if !lb.public_net.enabled && hidden == Some(true) {
+        finding.says = format!(
+            "Service {path} has no address: its load balancer's public one is off, the private hidden"
+        );
+        finding = finding
+            .shows(service, "metadata.annotations['load-balancer.hetzner.cloud/disable-private-ingress']");
+        let namespace = service.metadata.namespace.as_deref().unwrap_or_default();
+        let set = "load-balancer.hetzner.cloud/disable-private-ingress=false";
+        let args = ["annotate", "--overwrite", "service", &service.metadata.name, "-n", namespace, set];
+        return finding.step(Step::kubectl(
+            Changes::Cluster,
+            "lets the controller write the private address into the Service's status",
+            &args,
+        ));
+    }
+    finding.says = format!("Service {path} has no address, though its load balancer {} exists", lb.name);
+    let args = ["logs", "-n", &ccm.namespace(), &format!("deployment/{}", hccm::NAME), "--tail", "50"];
+    finding.step(Step::kubectl(Changes::Nothing, "shows why the controller does not finish", &args))
+}
+
+fn minutes(seconds: i64) -> String {
+    match seconds {
+        ..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}

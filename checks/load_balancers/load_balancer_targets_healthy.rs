@@ -1,0 +1,618 @@
+//! When a load balancer's health checks fail, it sends no traffic there, because something between the load balancer and
+//! the pods does not answer. Each reason needs another fix, so they are told apart, nearest to the load balancer first.
+//!
+//! Sources: Hetzner Cloud API `load_balancers[].targets[].health_status`; HCCM `internal/hcops/load_balancer.go`
+//! (destination port, health check); Hetzner's firewalls filter the public interface only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use crate::domain::addresses::{ip, range};
+use crate::domain::hccm::{self, Ccm, load_balancer_of};
+use crate::facts::hetzner::{Firewall, HealthStatus, LbService, LoadBalancer, Server};
+use crate::facts::kubernetes::{EndpointSlice, Node, Service};
+use crate::facts::{Facts, Kind, Known};
+use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+
+pub const CHECK: Check = Check {
+    code: "KD304",
+    slug: "load-balancer-targets-healthy",
+    title: "every load balancer port has a healthy target",
+    examines: "load balancers",
+    severity: Severity::Critical,
+    needs: &[
+        hccm::NEEDS[0],
+        hccm::NEEDS[1],
+        hccm::NEEDS[2],
+        &Service::NEED,
+        &EndpointSlice::NEED,
+        &Node::NEED,
+        &Server::NEED,
+        &LoadBalancer::NEED,
+        &Firewall::NEED,
+    ],
+    caused_by: &[],
+    explain: include_str!("load_balancer_targets_healthy.md"),
+    judge,
+};
+
+fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
+    for service in facts.all::<Service>()?.iter().filter(|s| s.wants_load_balancer()) {
+        let Some(lb) = load_balancer_of(facts, service)? else { continue };
+        v.examined += 1;
+        let scene = Scene::new(facts, service, lb, v);
+        let mut by_cause: BTreeMap<Reason, Vec<Port>> = BTreeMap::new();
+        for port in scene.ports() {
+            if let Some(reason) = scene.reason(&port) {
+                by_cause.entry(reason).or_default().push(port);
+            }
+        }
+        for (reason, ports) in by_cause {
+            let finding = scene.tell(reason, &ports, v);
+            v.findings.push(finding);
+        }
+    }
+    Ok(())
+}
+
+/// Why targets are unhealthy, in the order in which it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    NoTargets,
+    StalePort,
+    NoEndpoints,
+    HealthCheck,
+    NodeDown,
+    NotInNetwork,
+    CrossNode,
+    Firewall,
+    Unexplained,
+}
+
+impl Reason {
+    fn discriminator(self) -> &'static str {
+        match self {
+            Reason::NoTargets => "no-targets",
+            Reason::StalePort => "stale-port",
+            Reason::NoEndpoints => "no-endpoints",
+            Reason::HealthCheck => "health-check",
+            Reason::NodeDown => "node-down",
+            Reason::NotInNetwork => "not-in-network",
+            Reason::CrossNode => "cross-node",
+            Reason::Firewall => "firewall",
+            Reason::Unexplained => "unexplained",
+        }
+    }
+}
+
+/// One port of the load balancer and who is healthy behind it.
+struct Port<'a> {
+    lb: &'a LbService,
+    /// The Service's current nodePort for it, if the Service has that port.
+    node_port: Option<i64>,
+    healthy: BTreeSet<usize>,
+    unhealthy: BTreeSet<usize>,
+}
+
+/// A server (or address) behind the load balancer; those of a label selector one by one.
+struct Member<'a> {
+    server: Option<i64>,
+    address: Option<&'a str>,
+    private: bool,
+    health: &'a [HealthStatus],
+}
+
+/// A Service, its load balancer, and all that lies between the two.
+struct Scene<'a> {
+    service: &'a Service,
+    lb: &'a LoadBalancer,
+    members: Vec<Member<'a>>,
+    nodes: Option<&'a [Node]>,
+    servers: &'a [Server],
+    slices: Option<Vec<&'a EndpointSlice>>,
+    firewalls: Option<&'a [Firewall]>,
+    ccm: Option<Ccm<'a>>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(facts: &'a Facts, service: &'a Service, lb: &'a LoadBalancer, v: &mut Verdict) -> Scene<'a> {
+        let mut members = Vec::new();
+        for target in &lb.targets {
+            let address = target.ip.as_ref().map(|t| &*t.ip);
+            if target.targets.is_empty() {
+                let (server, private) = (target.server.as_ref().map(|s| s.id), target.use_private_ip);
+                members.push(Member { server, address, private, health: &target.health_status });
+            }
+            for one in &target.targets {
+                let (server, private) = (one.server.as_ref().map(|s| s.id), one.use_private_ip);
+                members.push(Member { server, address: None, private, health: &one.health_status });
+            }
+        }
+        let slices = v.see(facts.all::<EndpointSlice>());
+        let slices = slices.map(|all| all.iter().filter(|slice| slice.is_of(service)).collect());
+        Scene {
+            service,
+            lb,
+            members,
+            nodes: v.see(facts.all::<Node>()),
+            servers: v.see(facts.all::<Server>()).unwrap_or_default(),
+            slices,
+            firewalls: v.see(facts.all::<Firewall>()),
+            ccm: v.see(Ccm::find(facts)).flatten(),
+        }
+    }
+
+    fn ports(&self) -> Vec<Port<'a>> {
+        let with = |lb: &'a LbService| {
+            let state = |wanted: &str| {
+                let has = |m: &Member| {
+                    m.health.iter().any(|h| h.listen_port == lb.listen_port && h.status == wanted)
+                };
+                (0..self.members.len()).filter(|i| has(&self.members[*i])).collect::<BTreeSet<_>>()
+            };
+            let port = self.service.spec.ports.iter().find(|p| p.port == lb.listen_port);
+            let node_port = port.map(|p| p.node_port);
+            Port { lb, node_port, healthy: state("healthy"), unhealthy: state("unhealthy") }
+        };
+        self.lb.services.iter().map(with).collect()
+    }
+
+    /// `None` when nothing is wrong with that port. A target whose health is `unknown` is too young to judge.
+    fn reason(&self, port: &Port) -> Option<Reason> {
+        if self.members.is_empty() {
+            return Some(Reason::NoTargets);
+        }
+        if port.unhealthy.is_empty() {
+            return None;
+        }
+        if port.node_port.is_some_and(|current| current != 0 && current != port.lb.destination_port) {
+            return Some(Reason::StalePort);
+        }
+        if port.healthy.is_empty() && self.endpoint_nodes().is_some_and(|nodes| nodes.is_empty()) {
+            return Some(Reason::NoEndpoints);
+        }
+        let check = &port.lb.health_check;
+        if !check.protocol.is_empty() && check.protocol != "tcp"
+            || check.port != 0 && check.port != port.lb.destination_port
+        {
+            return Some(Reason::HealthCheck);
+        }
+        if port.unhealthy.iter().all(|i| self.down(&self.members[*i]).is_some()) {
+            return Some(Reason::NodeDown);
+        }
+        if port.unhealthy.iter().all(|i| self.members[*i].private) && self.lb.private_net.is_empty() {
+            return Some(Reason::NotInNetwork);
+        }
+        let without = self.without_endpoint();
+        if without.as_ref() == Some(&port.unhealthy) {
+            // With policy Local that is how it is meant: only nodes with a pod answer.
+            let local = self.service.spec.external_traffic_policy == "Local";
+            return (!local).then_some(Reason::CrossNode);
+        }
+        if port.unhealthy.iter().all(|i| self.firewalled(&self.members[*i], port) == Some(true)) {
+            return Some(Reason::Firewall);
+        }
+        Some(Reason::Unexplained)
+    }
+
+    /// The nodes on which a ready endpoint of the Service runs. `None` when that is not known, or says nothing: Cilium
+    /// handles Gateways and Ingresses itself and gives their Services a dummy endpoint.
+    fn endpoint_nodes(&self) -> Option<BTreeSet<&'a str>> {
+        let slices = self.slices.as_ref()?;
+        let all = slices.iter().flat_map(|slice| &slice.endpoints);
+        let name = &*self.service.metadata.name;
+        let by_cilium = name.starts_with("cilium-gateway-") || name.starts_with("cilium-ingress");
+        let mut nodes = BTreeSet::new();
+        for endpoint in all.filter(|e| e.is_ready()) {
+            if endpoint.addresses.iter().any(|a| *a == CILIUM_DUMMY) {
+                return None;
+            }
+            nodes.insert(&*endpoint.node_name);
+        }
+        if by_cilium && nodes.is_empty() { None } else { Some(nodes) }
+    }
+
+    /// The members on whose nodes no ready endpoint runs, if there are others on which one does.
+    fn without_endpoint(&self) -> Option<BTreeSet<usize>> {
+        let with = self.endpoint_nodes().filter(|nodes| !nodes.is_empty())?;
+        self.nodes?;
+        let lacks = |i: &usize| self.node(&self.members[*i]).is_some_and(|node| !with.contains(node.name()));
+        Some((0..self.members.len()).filter(lacks).collect())
+    }
+
+    fn server(&self, member: &Member) -> Option<&'a Server> {
+        let by_address = |s: &&Server| {
+            let address = member.address.and_then(ip);
+            address.is_some() && s.public_addresses().any(|a| Some(a) == address)
+        };
+        match member.server {
+            Some(id) => self.servers.iter().find(|s| s.id == id),
+            None => self.servers.iter().find(by_address),
+        }
+    }
+
+    fn node(&self, member: &Member) -> Option<&'a Node> {
+        let server = self.server(member);
+        let id = member.server.or(server.map(|s| s.id));
+        let nodes = self.nodes?;
+        let by_id = nodes.iter().find(|n| n.server_id().is_some() && n.server_id() == id);
+        by_id.or_else(|| nodes.iter().find(|n| server.is_some_and(|s| s.name == n.name())))
+    }
+
+    fn name(&self, member: &Member) -> String {
+        let node = self.node(member).map(|n| n.name().to_string());
+        let server = || self.server(member).map(|s| s.name.to_string());
+        let other = || {
+            member.address.map_or_else(|| format!("server {}", member.server.unwrap_or(0)), str::to_string)
+        };
+        node.or_else(server).unwrap_or_else(other)
+    }
+
+    /// Why nothing on that machine can answer at all.
+    fn down(&self, member: &Member) -> Option<String> {
+        if let Some(server) = self.server(member)
+            && server.status != "running"
+            && !server.status.is_empty()
+        {
+            return Some(format!("server {} is {}", server.name, server.status));
+        }
+        let node = self.node(member)?;
+        (!node.is_ready()).then(|| format!("node {} is not ready", node.name()))
+    }
+
+    /// Whether the firewalls of a member's server drop the health checks. They see public traffic only. `None` when that
+    /// is not known.
+    fn firewalled(&self, member: &Member, port: &Port) -> Option<bool> {
+        if member.private {
+            return Some(false);
+        }
+        let server = self.server(member)?;
+        let applied = self.applied(server)?;
+        let source = self.lb.public_net.ipv4.as_ref().and_then(|a| ip(&a.ip));
+        let admits = applied.iter().any(|f| admits(f, port.lb.destination_port, source));
+        Some(!applied.is_empty() && !admits)
+    }
+
+    fn applied(&self, server: &Server) -> Option<Vec<&'a Firewall>> {
+        let listed: Vec<i64> = server.public_net.firewalls.iter().map(|f| f.id).collect();
+        let applies = |f: &&Firewall| listed.contains(&f.id) || f.server_ids().any(|id| id == server.id);
+        Some(self.firewalls?.iter().filter(applies).collect())
+    }
+}
+
+/// The address of the endpoint that Cilium gives a Service whose traffic it handles itself
+/// (cilium `operator/pkg/model/translation`).
+const CILIUM_DUMMY: &str = "192.192.192.192";
+
+/// Whether some inbound rule lets TCP to that port in, from the load balancer or from everywhere.
+pub fn admits(firewall: &Firewall, port: i64, source: Option<IpAddr>) -> bool {
+    let covers = |ports: Option<&str>| match ports {
+        None | Some("any") => true,
+        Some(ports) => {
+            let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+            matches!((first.trim().parse::<i64>(), last.trim().parse::<i64>()), (Ok(a), Ok(b)) if (a..=b).contains(&port))
+        }
+    };
+    let from = |text: &str| {
+        range(text).is_some_and(|net| {
+            net.prefix_len() == 0 && net.addr().is_ipv4() || source.is_some_and(|ip| net.contains(&ip))
+        })
+    };
+    firewall.rules.iter().any(|rule| {
+        rule.direction == "in"
+            && rule.protocol == "tcp"
+            && covers(rule.port.as_deref())
+            && rule.source_ips.iter().any(|text| from(text))
+    })
+}
+
+impl<'a> Scene<'a> {
+    fn tell(&self, reason: Reason, ports: &[Port], v: &mut Verdict) -> Finding {
+        let path = self.service.reference().path();
+        let listen: Vec<String> = ports.iter().map(|p| p.lb.listen_port.to_string()).collect();
+        let which = format!("{} {}", if listen.len() == 1 { "port" } else { "ports" }, listen.join(", "));
+        let dead = ports.iter().any(|p| p.healthy.is_empty());
+        let bad: BTreeSet<usize> = ports.iter().flat_map(|p| &p.unhealthy).copied().collect();
+        let names: Vec<String> = bad.iter().map(|i| self.name(&self.members[*i])).collect();
+        let names = some(&names);
+        let state = if dead { "no healthy target" } else { "unhealthy targets" };
+        let about =
+            |why: String| format!("load balancer {} of {path}, {which}: {state}, {why}", self.lb.name);
+        let lb = self.lb;
+        let mut finding = Finding::new(self.service, "")
+            .discriminator(reason.discriminator())
+            .severity(if dead { Severity::Critical } else { Severity::Warning })
+            .relates(lb);
+        for i in bad.iter().take(8) {
+            for port in ports {
+                finding = self.shows_health(finding, *i, port.lb.listen_port);
+            }
+        }
+        for i in &bad {
+            if let Some(node) = self.node(&self.members[*i]) {
+                finding = finding.relates(node);
+            }
+        }
+        let first = &ports[0];
+        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
+        let name = &*self.service.metadata.name;
+        finding = match reason {
+            Reason::NoTargets => {
+                finding.says = format!("load balancer {} of {path} has no targets", lb.name);
+                finding.shows(lb, "targets").steps(self.resync("adds the nodes again", v))
+            }
+            Reason::StalePort => {
+                let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
+                finding.says = about(format!("it still sends to nodePort {old}, which is now {new}"));
+                finding
+                    .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
+                    .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
+                    .steps(self.resync("brings every load balancer up to date", v))
+            }
+            Reason::NoEndpoints => {
+                finding.says = about("the Service has no ready pod".into());
+                let slices = format!("kubernetes.io/service-name={name}");
+                for slice in self.slices.iter().flatten() {
+                    finding = finding.shows(*slice, "endpoints");
+                }
+                finding
+                    .step(Step::kubectl(
+                        Changes::Nothing,
+                        "shows the pods the Service selects and why they are not ready",
+                        &["describe", "service", name, "-n", namespace],
+                    ))
+                    .step(Step::decide(
+                        "mend or start those pods, or correct the Service's selector: the load balancer follows by itself",
+                    ))
+                    .verify_kubectl(&["get", "endpointslices", "-n", namespace, "-l", &slices], "it lists endpoints")
+            }
+            Reason::HealthCheck => self.health_check(finding, first, about),
+            Reason::NodeDown => {
+                let why: BTreeSet<String> = bad.iter().filter_map(|i| self.down(&self.members[*i])).collect();
+                finding.says = about(some(&why.into_iter().collect::<Vec<_>>()));
+                for i in &bad {
+                    let member = &self.members[*i];
+                    if let Some(server) = self.server(member).filter(|s| s.status != "running") {
+                        finding = finding.shows(server, "status").step(Step::hcloud(
+                            Changes::Cloud,
+                            format!("starts server {}", server.name),
+                            &["server", "poweron", &server.name],
+                        ));
+                    } else if let Some(node) = self.node(member) {
+                        let args = ["describe", "node", node.name()];
+                        let why = format!("shows why node {} is not ready", node.name());
+                        finding = finding
+                            .shows(node, "status.conditions[type=Ready].status")
+                            .step(Step::kubectl(Changes::Nothing, why, &args));
+                    }
+                }
+                finding
+            }
+            Reason::NotInNetwork => {
+                finding.says = about("it is in no network, and its targets have private addresses".into());
+                finding = finding.shows(lb, "private_net").shows(lb, "targets[0].use_private_ip");
+                if let Some(ccm) = &self.ccm {
+                    finding = ccm.shown(finding, "HCLOUD_NETWORK");
+                }
+                finding.step(Step::decide(
+                    "give the cloud controller its network (HCLOUD_NETWORK): it then attaches every load balancer to it; \
+                     what is attached by hand it detaches again",
+                ))
+            }
+            Reason::CrossNode => {
+                finding.says = about(format!("exactly where none of its pods runs ({names})"));
+                finding.because = Some(
+                    "Nodes with a pod of the Service answer, nodes that must pass the packet on do not: the way between \
+                     the nodes is broken, not the load balancer."
+                        .into(),
+                );
+                for slice in self.slices.iter().flatten() {
+                    finding = finding.shows(*slice, "endpoints[0].nodeName");
+                }
+                let local = r#"{"spec":{"externalTrafficPolicy":"Local"}}"#;
+                let args = ["patch", "service", name, "-n", namespace, "--type", "merge", "-p", local];
+                finding
+                    .step(
+                        Step::kubectl(Changes::Cluster, "until then: lets only nodes with a pod answer", &args).hazard(
+                            "pods that talk to each other across nodes stay broken; a Gateway's Service takes it from its \
+                             Gateway class",
+                        ),
+                    )
+                    .step(
+                        Step::decide("mend the pod network: Cilium's or Flannel's routes between the nodes' private addresses")
+                            .for_good(),
+                    )
+            }
+            Reason::Firewall => self.firewall(finding, &bad, first, about),
+            Reason::Unexplained => {
+                finding.says = about(format!("none of the usual reasons fits ({names})"));
+                if let Some(node) = bad.iter().find_map(|i| self.node(&self.members[*i]))
+                    && let Some(address) = node.addresses("InternalIP").next()
+                {
+                    let url = format!(
+                        "http://{}",
+                        crate::domain::addresses::host_port(address, first.lb.destination_port as u16)
+                    );
+                    finding = finding.step(Step {
+                        changes: Changes::Nothing,
+                        ..Step::on_node(
+                            "on another node: does the nodePort answer there? any answer means yes",
+                            &["curl", "-m", "5", "-so", "/dev/null", "-w", "%{http_code}\\n", &url],
+                        )
+                    });
+                }
+                finding
+            }
+        };
+        let expect = format!("{which}: every target healthy within a minute");
+        finding.verify_hcloud(&["load-balancer", "describe", &lb.name], expect)
+    }
+
+    fn shows_health(&self, finding: Finding, member: usize, port: i64) -> Finding {
+        let mut index = 0;
+        for (i, target) in self.lb.targets.iter().enumerate() {
+            let nested = target.targets.len().max(1);
+            if member < index + nested {
+                let place = match target.targets.is_empty() {
+                    true => format!("targets[{i}]"),
+                    false => format!("targets[{i}].targets[{}]", member - index),
+                };
+                return finding.shows(self.lb, &format!("{place}.health_status[listen_port={port}].status"));
+            }
+            index += nested;
+        }
+        finding
+    }
+
+    /// A restarted controller ensures every load balancer anew; deleting its pod restarts it even where a rollout would
+    /// wait for a free host port.
+    fn resync(&self, why: &str, _: &mut Verdict) -> Vec<Step> {
+        match &self.ccm {
+            Some(ccm) if ccm.pod().is_some() => {
+                let pod = ccm.reference();
+                let namespace = ccm.namespace();
+                vec![
+                    Step::kubectl(
+                        Changes::Nothing,
+                        "shows why the controller did not do it by itself",
+                        &[
+                            "describe",
+                            "service",
+                            &self.service.metadata.name,
+                            "-n",
+                            self.service.metadata.namespace.as_deref().unwrap_or_default(),
+                        ],
+                    ),
+                    Step::kubectl(
+                        Changes::Cloud,
+                        format!("restarts the cloud controller, which {why}"),
+                        &["delete", "pod", &pod.name, "-n", &namespace],
+                    ),
+                ]
+            }
+            _ => vec![Step::decide(
+                "bring the cloud controller back: it does not run, so nothing keeps load balancers up to date",
+            )],
+        }
+    }
+
+    fn health_check(&self, finding: Finding, port: &Port, about: impl Fn(String) -> String) -> Finding {
+        let check = &port.lb.health_check;
+        let listen = port.lb.listen_port;
+        let mut finding =
+            finding.shows(self.lb, &format!("services[listen_port={listen}].health_check.protocol"));
+        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
+        let name = &*self.service.metadata.name;
+        let mut key = "load-balancer.hetzner.cloud/health-check-protocol";
+        let mut set = format!("{key}=tcp");
+        if check.port != 0 && check.port != port.lb.destination_port {
+            finding.says = about(format!(
+                "its health check asks port {}, the Service's is {}",
+                check.port, port.lb.destination_port
+            ));
+            finding = finding
+                .shows(self.lb, &format!("services[listen_port={listen}].health_check.port"))
+                .shows(self.lb, &format!("services[listen_port={listen}].destination_port"));
+            key = "load-balancer.hetzner.cloud/health-check-port";
+            set = format!("{key}-");
+        } else {
+            let path = check.http.as_ref().map_or("/", |http| &*http.path);
+            finding.says = about(format!("its health check wants an HTTP 2xx or 3xx from {path}"));
+            finding.because = Some(
+                "A proxy without a route for that host and path answers 404, which counts as unhealthy though the way is \
+                 open."
+                    .into(),
+            );
+        }
+        finding = finding.shows(self.service, &format!("metadata.annotations['{key}']"));
+        let why = if set.ends_with('-') {
+            "asks the Service's own port"
+        } else {
+            "asks whether the port is open, which every proxy answers"
+        };
+        finding
+            .step(Step::kubectl(Changes::Cloud, why, &["annotate", "--overwrite", "service", name, "-n", namespace, &set]))
+            .step(
+                Step::decide(
+                    "put the same into the Service's manifest, chart values or Gateway, or let the health check ask a path \
+                     that the application answers (health-check-http-path)",
+                )
+                .for_good(),
+            )
+    }
+
+    fn firewall(
+        &self,
+        finding: Finding,
+        bad: &BTreeSet<usize>,
+        port: &Port,
+        about: impl Fn(String) -> String,
+    ) -> Finding {
+        let mut firewalls: Vec<&Firewall> = Vec::new();
+        let mut servers = Vec::new();
+        for server in bad.iter().filter_map(|i| self.server(&self.members[*i])) {
+            servers.push(server);
+            firewalls.extend(self.applied(server).unwrap_or_default());
+        }
+        firewalls.sort_by_key(|f| f.id);
+        firewalls.dedup_by_key(|f| f.id);
+        let names: Vec<String> = firewalls.iter().map(|f| f.name.to_string()).collect();
+        let mut finding = finding.shows(self.lb, "targets[0].use_private_ip");
+        finding.says = about(format!("firewall {} drops its checks on public addresses", some(&names)));
+        for firewall in &firewalls {
+            finding = finding.shows(*firewall, "rules");
+        }
+        let in_network = |s: &&Server| {
+            s.private_net.iter().any(|n| self.lb.private_net.iter().any(|lb| lb.network == n.network))
+        };
+        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
+        let name = &*self.service.metadata.name;
+        if !servers.is_empty() && servers.iter().all(in_network) {
+            let set = "load-balancer.hetzner.cloud/use-private-ip=true";
+            let why = "sends traffic and health checks over the private network, which no firewall filters";
+            return finding
+                .step(
+                    Step::kubectl(Changes::Cloud, why, &["annotate", "--overwrite", "service", name, "-n", namespace, set])
+                        .hazard("the controller removes and adds each target again: open connections end"),
+                )
+                .step(
+                    Step::decide(
+                        "for every Service: HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP: {value: \"true\"} in the env values of the \
+                         hcloud-cloud-controller-manager chart, as your cloud-config in /oem writes it",
+                    )
+                    .for_good(),
+                );
+        }
+        let source = self.lb.public_net.ipv4.as_ref().map(|a| a.ip.to_string());
+        match (source, &firewalls[..]) {
+            (Some(source), [firewall, ..]) => {
+                let (port, source) = (port.lb.destination_port.to_string(), format!("{source}/32"));
+                let rule =
+                    ["firewall", "add-rule", "--direction", "in", "--protocol", "tcp", "--port", &port];
+                let args: Vec<&str> =
+                    rule.into_iter().chain(["--source-ips", &source, &firewall.name]).collect();
+                finding
+                    .step(Step::hcloud(Changes::Cloud, "lets the load balancer in, and nobody else", &args))
+                    .step(
+                        Step::decide(
+                            "better: put servers and load balancers into one private network, give the controller \
+                             HCLOUD_NETWORK and use private addresses; the rule then goes away",
+                        )
+                        .for_good(),
+                    )
+            }
+            _ => finding.step(Step::decide("let the load balancer's address in, or use private addresses")),
+        }
+    }
+}
+
+/// The first names, and how many more.
+fn some(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        [a] => a.clone(),
+        [a, b] => format!("{a} and {b}"),
+        [a, b, c] => format!("{a}, {b} and {c}"),
+        [a, b, rest @ ..] => format!("{a}, {b} and {} more", rest.len()),
+    }
+}

@@ -1,0 +1,5 @@
+//! Load balancers that the cloud controller makes for Services.
+
+pub mod load_balancer_address;
+pub mod load_balancer_location;
+pub mod load_balancer_targets_healthy;

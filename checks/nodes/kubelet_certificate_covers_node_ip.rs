@@ -1,0 +1,269 @@
+//! When a kubelet's serving certificate lacks the address that the API server dials, `kubectl logs`, `exec` and `top` fail
+//! for that node, because the API server verifies the certificate against that address.
+//!
+//! Sources: k3s `pkg/server/handlers/handlers.go` (`ServingKubeletCert`: node name, localhost, 127.0.0.1, node-ip and
+//! node-external-ip, issued anew at every start), kubernetes `kubelet-preferred-address-types`.
+
+use std::net::IpAddr;
+
+use serde_json::json;
+
+use crate::domain::addresses::{host_port, ip};
+use crate::domain::k3s;
+use crate::domain::kubelet::{Words, words};
+use crate::facts::kubelet::{Kubelet, LogProbe};
+use crate::facts::kubernetes::Node;
+use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+
+pub const CHECK: Check = Check {
+    code: "KD110",
+    slug: "kubelet-certificate-covers-node-ip",
+    title: "kubelet serving certificates cover the address the API server dials",
+    examines: "nodes",
+    severity: Severity::Critical,
+    needs: &[&Node::NEED, &Kubelet::NEED, &LogProbe::NEED],
+    caused_by: &[],
+    explain: include_str!("kubelet_certificate_covers_node_ip.md"),
+    judge,
+};
+
+fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
+    let nodes = facts.all::<Node>()?;
+    let kubelets = v.see(facts.all::<Kubelet>()).unwrap_or_default();
+    // The probes are a second way: without them a handshake still tells.
+    let probes = facts.all::<LogProbe>();
+    let external_first =
+        nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false"));
+    for node in nodes {
+        let Some((kind, address)) = dialled(node, external_first) else { continue };
+        v.examined += 1;
+        let shake = kubelets.iter().find(|k| k.node == node.name() && ip(&k.address) == Some(address));
+        let probe = probes.as_ref().unwrap_or(&&[][..]).iter().find(|p| p.node == node.name());
+        let seen = Seen { node, nodes, kind, address, shake, probe };
+        match seen.judge() {
+            Judged::Fine => {}
+            Judged::Lacks(finding) => v.findings.push(seen.remedy(*finding)),
+            Judged::NotSeen(mut gaps) => {
+                if let Err(gap) = &probes
+                    && !gaps.is_empty()
+                {
+                    gaps.push(gap.clone());
+                }
+                v.gaps.extend(gaps);
+                if let Some(finding) = seen.predict() {
+                    v.findings.push(seen.remedy(finding));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first address of the first type that the API server prefers: `InternalIP,ExternalIP`, or the reverse with
+/// `--flannel-external-ip`.
+fn dialled(node: &Node, external_first: bool) -> Option<(&'static str, IpAddr)> {
+    let mut order = ["InternalIP", "ExternalIP"];
+    if external_first {
+        order.reverse();
+    }
+    order.into_iter().find_map(|kind| Some((kind, node.addresses(kind).find_map(ip)?)))
+}
+
+/// One node and all that was seen of its kubelet at the address that counts.
+struct Seen<'a> {
+    node: &'a Node,
+    nodes: &'a [Node],
+    kind: &'static str,
+    address: IpAddr,
+    shake: Option<&'a Kubelet>,
+    probe: Option<&'a LogProbe>,
+}
+
+enum Judged {
+    Fine,
+    Lacks(Box<Finding>),
+    NotSeen(Vec<Gap>),
+}
+
+impl<'a> Seen<'a> {
+    fn judge(&self) -> Judged {
+        let item = format!(
+            "{} {}",
+            self.node.name(),
+            host_port(&self.address.to_string(), self.node.kubelet_port())
+        );
+        let gap = |why, detail: String| Gap::new(Kubelet::NEED.key, why, detail).of(item.clone());
+        let mut gaps = Vec::new();
+        match self.shake {
+            Some(shake) => match (&shake.certificate, &shake.failure) {
+                (Some(cert), _) if shake.trusted && cert.names(self.node.name()) => {
+                    if cert.covers_ip(self.address) {
+                        return Judged::Fine;
+                    }
+                    return Judged::Lacks(Box::new(
+                        self.finding()
+                            .shows(shake, "certificate.ipAddresses")
+                            .shows(shake, "certificate.notBefore"),
+                    ));
+                }
+                (Some(cert), _) if cert.names(self.node.name()) => {
+                    let why =
+                        format!("a kubelet of that name, signed by another authority: {}", shake.distrust);
+                    gaps.push(gap(Why::Malformed, why));
+                }
+                (Some(cert), _) => gaps.push(gap(
+                    Why::Malformed,
+                    format!("something else answers there: its certificate is for {}", cert.covered()),
+                )),
+                (None, Some(failure)) => gaps.push(failure.gap(&Kubelet::NEED, &item)),
+                (None, None) => gaps.push(gap(Why::NotRead, "no certificate was seen".into())),
+            },
+            None => gaps.push(gap(Why::NotRead, "its kubelet was not dialled".into())),
+        }
+        let Some(probe) = self.probe else { return Judged::NotSeen(gaps) };
+        match words(probe) {
+            Words::KubeletAnswered => Judged::Fine,
+            Words::NotCovered { have, want } if ip(want) == Some(self.address) && self.plausible(have) => {
+                Judged::Lacks(Box::new(self.finding().shows(probe, "message")))
+            }
+            Words::NotCovered { have, .. } => {
+                gaps.push(gap(
+                    Why::Malformed,
+                    format!("the API server met a certificate for {have}, another node's"),
+                ));
+                Judged::NotSeen(gaps)
+            }
+            Words::Nothing(detail) => {
+                gaps.push(Gap::new(LogProbe::NEED.key, Why::Malformed, detail).of(self.node.name()));
+                Judged::NotSeen(gaps)
+            }
+        }
+    }
+
+    /// The names in the API server's words can be this node's. Where k3s's tunnel to a node fails, the API server reaches
+    /// its own kubelet instead and reports that one's certificate (k3s `pkg/daemons/control/tunnel.go`, `dialBackend`).
+    fn plausible(&self, have: &str) -> bool {
+        let names: Vec<&str> = have.split(',').map(str::trim).collect();
+        let of = |node: &Node| {
+            let addresses = node.status.addresses.iter().map(|a| &*a.address).chain(node.provided_ips());
+            addresses.chain([node.name()]).any(|a| names.contains(&a))
+        };
+        of(self.node) || !self.nodes.iter().filter(|n| n.name() != self.node.name()).any(of)
+    }
+
+    /// Without having seen the certificate: k3s puts node-ip and node-external-ip into it, and nothing else.
+    fn predict(&self) -> Option<Finding> {
+        let mut told: Vec<IpAddr> = self.node.provided_ips().filter_map(ip).collect();
+        for flag in ["node-ip", "node-external-ip"] {
+            let values = k3s::arg_values(self.node, flag);
+            told.extend(values.iter().flat_map(|v| v.split(',')).filter_map(ip));
+        }
+        let by_interface = k3s::arg(self.node, "flannel-iface").is_some();
+        if told.is_empty() || by_interface || told.contains(&self.address) {
+            return None;
+        }
+        Some(self.finding().predicted())
+    }
+
+    fn finding(&self) -> Finding {
+        let node = self.node;
+        let says = format!(
+            "the kubelet certificate of node {} does not cover {}, its {}",
+            node.name(),
+            self.address,
+            self.kind
+        );
+        Finding::new(node, says)
+            .because(
+                "The API server dials that address and verifies the certificate against it: kubectl logs, exec and top fail \
+                 for this node.",
+            )
+            .shows(node, &format!("status.addresses[type={}].address", self.kind))
+            .shows(node, "metadata.annotations['alpha.kubernetes.io/provided-node-ip']")
+    }
+
+    fn remedy(&self, finding: Finding) -> Finding {
+        let finding = self.steps(finding);
+        let args = ["get", "--raw", &format!("/api/v1/nodes/{}/proxy/healthz", self.node.name())];
+        finding.verify_kubectl(&args, "ok")
+    }
+
+    /// What k3s is told must become the address that is dialled, and on an etcd member it must not change at all unless
+    /// the member moves with it.
+    fn steps(&self, finding: Finding) -> Finding {
+        let node = self.node;
+        let unit = if node.is_control_plane() { "k3s" } else { "k3s-agent" };
+        let restart = || {
+            let why = format!("on node {}: k3s asks for a new certificate at every start", node.name());
+            Step::on_node(why, &["sudo", "systemctl", "restart", unit])
+        };
+        if node.is_etcd() && self.etcd_address() != Some(self.address) {
+            return self.etcd_plan(finding);
+        }
+        if node.provided_ips().filter_map(ip).any(|a| a == self.address) {
+            return finding.step(restart().hazard("the API of this server is away for some seconds"));
+        }
+        let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
+        let config = json!({"node-ip": self.address.to_string()});
+        let mut write = Step::write(
+            Changes::Node,
+            format!("on node {}: tells k3s its address, which then stands in the certificate", node.name()),
+            file,
+            config.clone(),
+        );
+        if let Some(other) = k3s::arg(node, "node-ip") {
+            write = write.hazard(format!(
+                "k3s is already told node-ip {other}: if that stands on its command line, the file is not read; change it \
+                 there"
+            ));
+        } else if k3s::arg(node, "flannel-iface").is_some() {
+            write = write
+                .hazard("k3s takes its address from flannel-iface; name the private interface there instead");
+        }
+        let content = format!("node-ip: {}\n", self.address);
+        finding.step(write).step(restart()).step(
+            Step::write(
+                Changes::Node,
+                "the same from the cloud-config, so that a new node starts with it",
+                "a file in /oem on that node",
+                json!({"write_files": [{"path": file, "permissions": "0600", "content": content}]}),
+            )
+            .for_good(),
+        )
+    }
+
+    /// The address that the etcd member is registered with, as k3s writes it onto the Node.
+    fn etcd_address(&self) -> Option<IpAddr> {
+        ip(self.node.metadata.annotation("etcd.k3s.cattle.io/node-address")?)
+    }
+
+    fn etcd_plan(&self, finding: Finding) -> Finding {
+        let node = self.node;
+        let members = self.nodes.iter().filter(|n| n.is_etcd()).count();
+        let registered = match self.etcd_address() {
+            Some(address) => format!("registered as {address}"),
+            None => "registered with an address that the Node does not show".into(),
+        };
+        let finding = finding.shows(node, "metadata.annotations['etcd.k3s.cattle.io/node-address']");
+        let snapshot = Step {
+            changes: Changes::Nothing,
+            ..Step::on_node(
+                format!("on node {}: a snapshot first, whatever you decide", node.name()),
+                &["sudo", "k3s", "etcd-snapshot", "save"],
+            )
+        };
+        let plan = if members > 1 {
+            "move the members one after the other: delete the node, wait until etcd has dropped it, and let it join again \
+             with node-ip set from its first start"
+        } else {
+            "plan a maintenance window: stop k3s, run `k3s server --cluster-reset --node-ip=ADDRESS`, write node-ip, start k3s"
+        };
+        finding.step(snapshot).step(
+            Step::decide(format!("when to move this etcd member to {}; {plan}", self.address)).for_good().hazard(format!(
+                "do not write node-ip before: this node is an etcd member, {registered}, and k3s refuses to start when that \
+                 changes. A boot stage that writes node-ip does the same at the next boot"
+            )),
+        )
+    }
+}

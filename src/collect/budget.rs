@@ -1,0 +1,123 @@
+//! Time, retries and sizes: what every request of the doctor is held to, whoever answers.
+
+use std::future::Future;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use kairos_doctor_checks::facts::{Gap, Why};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// No response body is read beyond this; a page of 500 pods is about 2 MB.
+pub const BODY_CAP: usize = 32 * 1024 * 1024;
+/// No single answer is waited for longer than this.
+pub const ANSWER: Duration = Duration::from_secs(15);
+/// No connection is waited for longer than this.
+pub const CONNECT: Duration = Duration::from_secs(5);
+const TRIES: u32 = 3;
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The end of the run: nothing is waited for beyond it.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(pub Instant);
+
+impl Deadline {
+    pub fn after(time: Duration) -> Deadline {
+        Deadline(Instant::now() + time)
+    }
+
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// The answer, or `None` when `limit` or the deadline came first.
+    pub async fn within<T>(self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+        timeout_at(self.0.min(Instant::now() + limit), work).await.ok()
+    }
+}
+
+/// Why there was no usable answer, and whether to ask again.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub why: Why,
+    /// One line: what was tried and what came back.
+    pub detail: String,
+    /// Asking again may help: a reset connection, 429, 502, 503, 504.
+    pub again: bool,
+    /// The pause that the server asked for.
+    pub after: Option<Duration>,
+}
+
+impl Trouble {
+    pub fn new(why: Why, detail: impl Into<String>) -> Trouble {
+        Trouble { why, detail: detail.into(), again: false, after: None }
+    }
+
+    pub fn again(mut self) -> Trouble {
+        self.again = true;
+        self
+    }
+
+    pub fn gap(self, need: &str) -> Gap {
+        Gap::new(need, self.why, self.detail)
+    }
+}
+
+/// Runs `attempt` at most three times, with a short pause between, and never beyond the deadline.
+///
+/// # Errors
+/// The last trouble there was.
+pub async fn with_retries<T, F: Future<Output = Result<T, Trouble>>>(
+    deadline: Deadline,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, Trouble> {
+    let mut pause = Duration::from_millis(200);
+    for tried in 1.. {
+        let trouble = match attempt().await {
+            Ok(answer) => return Ok(answer),
+            Err(trouble) => trouble,
+        };
+        let wait = trouble.after.unwrap_or(pause).min(LONGEST_PAUSE);
+        if !trouble.again || tried == TRIES || wait >= deadline.left() {
+            return Err(trouble);
+        }
+        sleep(wait).await;
+        pause *= 3;
+    }
+    unreachable!("the loop returns at the last try")
+}
+
+/// What was asked and how much came back; shown by `-v`, and compared with what the doctor says it reads.
+#[derive(Default)]
+pub struct Meter {
+    requests: Mutex<Vec<String>>,
+    bytes: AtomicU64,
+}
+
+impl Meter {
+    /// Notes a request: `GET <path and query>`, without the host.
+    pub fn request(&self, line: String) {
+        self.requests.lock().unwrap_or_else(|e| e.into_inner()).push(line);
+    }
+
+    pub fn bytes(&self, count: usize) {
+        self.bytes.fetch_add(count as u64, Relaxed);
+    }
+
+    /// Every request, in the order in which they began.
+    pub fn log(&self) -> Vec<String> {
+        self.requests.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Bytes of all bodies, as decoded.
+    pub fn total_bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+}
+
+/// The first 200 characters of a body on one line: enough to know what it is, little enough to be read.
+pub fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(200).collect()
+}

@@ -1,0 +1,3 @@
+//! The only I/O: reads a cluster into facts.
+
+pub mod budget;
