@@ -101,6 +101,11 @@ fn causes(found: &[Found]) -> Vec<BTreeSet<usize>> {
     found.iter().enumerate().map(of).collect()
 }
 
+/// The subject of the one is among the places of the other.
+fn meet(cause: &Finding, effect: &Finding) -> bool {
+    effect.places().any(|place| *place == cause.subject) || cause.places().any(|place| *place == effect.subject)
+}
+
 /// Drops a cause of which another cause is itself an effect: the nearest one explains. A circle is cut where it closes.
 fn nearest(mut causes: Vec<BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
     let mut above: Vec<Option<BTreeSet<usize>>> = vec![None; causes.len()];
@@ -158,7 +163,7 @@ impl Forest {
             root_of: (0..count).collect(),
             effective: found.iter().map(severity).collect(),
         };
-        // Where several causes claim a finding, the worst one has it, and of equals the first by name.
+        // Where several causes claim a finding, one at the same place has it, then the worst, then the first by name.
         let mut settled: Vec<bool> = causes.iter().map(BTreeSet::is_empty).collect();
         while settled.contains(&false) {
             for i in 0..count {
@@ -167,7 +172,7 @@ impl Forest {
                 }
                 let parent = causes[i].iter().copied().min_by_key(|cause| {
                     let root = tree.root_of[*cause];
-                    (Reverse(severity(&found[root])), root, *cause)
+                    (!meet(&found[*cause].1, &found[i].1), Reverse(severity(&found[root])), root, *cause)
                 });
                 let parent = parent.expect("a finding without causes is a root");
                 tree.children[parent].push(i);
