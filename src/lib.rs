@@ -1,2 +1,3 @@
 pub mod collect;
 pub mod redact;
+pub mod fixture;

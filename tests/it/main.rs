@@ -1,0 +1,9 @@
+mod bundles;
+mod cases;
+mod cross_fire;
+mod drift;
+mod evidence;
+mod hostile;
+mod pages;
+mod shuffle;
+mod withholding;
