@@ -59,7 +59,8 @@ fn units(argv: &[String], most: usize) -> Vec<String> {
         let joins = option && !arg.starts_with('-');
         option = i > 0 && arg.starts_with('-') && arg.len() > 1 && !arg.contains('=');
         match units.last_mut() {
-            Some(last) if joins && last.width() + 1 + quoted.width() <= most => {
+            // A value that is too wide anyway is no wider beside its option.
+            Some(last) if joins && (last.width() + 1 + quoted.width() <= most || quoted.width() > most) => {
                 last.push(' ');
                 last.push_str(&quoted);
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kairos_doctor_checks::engine::{Hidden, Report, Status};
 use kairos_doctor_checks::facts::Why;
 
+use super::command;
 use super::words::{clean, listed};
 
 /// Gaps of one source that one remedy closes.
@@ -19,7 +20,7 @@ pub struct Blind {
     pub hides: Vec<&'static str>,
     /// Checks that found something and would perhaps find more with it.
     pub narrows: Vec<&'static str>,
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
 /// The gaps that make checks unknown first, then the others, then what was left out.
@@ -42,11 +43,24 @@ pub fn blind(report: &Report) -> Vec<Blind> {
             "kubelets" => "kubelets",
             _ => "k8s API",
         };
-        Blind { source, on_purpose, tried: tried(&hidden), hides, narrows, remedy }
+        Blind {
+            source,
+            on_purpose,
+            tried: tried(&hidden),
+            hides,
+            narrows,
+            remedy: with_context(remedy, report),
+        }
     };
     let mut blind: Vec<Blind> = by_remedy.into_iter().map(one).collect();
     blind.sort_by_key(|b| (b.on_purpose, b.hides.is_empty(), std::cmp::Reverse(b.hides.len())));
     blind
+}
+
+/// Commands in a remedy name the run's context, as all others do.
+fn with_context(remedy: &str, report: &Report) -> String {
+    let kubectl = ["kubectl".to_string()];
+    remedy.replace("`kubectl ", &format!("`{} ", command::line(&command::argv(&kubectl, report))))
 }
 
 /// The same answer to several requests is said once.

@@ -66,7 +66,7 @@ impl Group<'_> {
 fn shape(ranked: &Ranked) -> String {
     let finding = &ranked.finding;
     let masks = masks(finding);
-    let mask = |text: &str| masks.iter().fold(text.to_string(), |text, name| text.replace(name, "\u{1}"));
+    let mask = |text: &str| masked(text, &masks);
     let mut shape = format!(
         "{} {:?} {:?} {:?}",
         ranked.check.code, finding.discriminator, ranked.effective, finding.confidence
@@ -103,12 +103,33 @@ fn masks(finding: &Finding) -> Vec<String> {
     masks
 }
 
+/// The text with a placeholder for each whole word that is masked: node `k3` is not in `k3s`.
+fn masked(text: &str, masks: &[String]) -> String {
+    let mut text = text.to_string();
+    for mask in masks {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find(mask.as_str()) {
+            let end = at + mask.len();
+            let before = rest[..at].chars().next_back().or(out.chars().next_back());
+            let whole = |c: Option<char>| !c.is_some_and(char::is_alphanumeric);
+            let found = whole(before) && whole(rest[end..].chars().next());
+            out.push_str(&rest[..at]);
+            out.push_str(if found { "\u{1}" } else { &rest[at..end] });
+            rest = &rest[end..];
+        }
+        out.push_str(rest);
+        text = out;
+    }
+    text
+}
+
 /// Findings beneath a root that say the same of several objects: the first, and the names of the others.
 pub fn alike<'a>(beneath: &[&'a Ranked]) -> Vec<(&'a Ranked, Vec<String>)> {
     let mut rows: Vec<(String, &Ranked, Vec<String>)> = Vec::new();
     for finding in beneath {
         let masks = masks(&finding.finding);
-        let says = masks.iter().fold(finding.finding.says.clone(), |text, name| text.replace(name, "\u{1}"));
+        let says = masked(&finding.finding.says, &masks);
         let key = format!("{} {says}", finding.check.code);
         match rows.iter_mut().find(|(other, ..)| *other == key) {
             Some((.., names)) => names.push(words::name(&finding.finding.subject)),

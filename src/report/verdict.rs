@@ -131,7 +131,10 @@ pub fn cluster(report: &Report) -> Vec<String> {
         pieces.push(component(&Component { name: "cloud controller".into(), version: ccm.version.clone() }));
     }
     let left_out = report.gaps.iter().any(|h| h.gap.source() == "hcloud" && h.gap.why == Why::LeftOut);
+    let read = !report.gaps.iter().any(|h| h.gap.source() == "hcloud");
     let project = match cluster.project {
+        "undetermined" if cluster.nodes.is_none() && read => "Hetzner read",
+        "undetermined" if cluster.nodes.is_none() => "Hetzner not read",
         "same" => "Hetzner read",
         "other" => "Hetzner: another project",
         "undetermined" => "Hetzner: whose project is not proven",

@@ -41,7 +41,7 @@ pub fn by_status(page: &mut Page, report: &Report, view: &View) {
                     page.raw(&format!("{}{line}", " ".repeat(lead.len())));
                 }
             } else {
-                page.raw(&lead);
+                page.beside(label, &format!("{}  ", checked.check.code), checked.check.slug, Ink::Plain);
                 page.beside("", "       ", &detail, Ink::Plain);
             }
             label = "";

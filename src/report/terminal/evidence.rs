@@ -57,13 +57,18 @@ fn table(page: &Page, sources: &[Source]) -> Option<Vec<String>> {
     let widest = |texts: &mut dyn Iterator<Item = &String>| texts.map(|t| t.width()).max().unwrap_or(0);
     let objects = widest(&mut sources.iter().map(|s| &s.name));
     let places = widest(&mut sources.iter().flat_map(|s| &s.facts).map(|(place, _)| place));
-    let values = page.width.checked_sub(GUTTER + objects + 2 + places + 2).filter(|room| *room >= 16)?;
+    let values = widest(&mut sources.iter().flat_map(|s| &s.facts).map(|(_, value)| value));
+    let room = page.width - GUTTER - 4;
+    let narrow = (objects.min(40), places.min(52));
+    let fits = |(objects, places): (usize, usize)| objects + places + values.min(32) <= room;
+    let (objects, places) = [(objects, places), narrow].into_iter().find(|columns| fits(*columns))?;
+    let values = room - objects - places;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     for source in sources {
         for (i, (place, value)) in source.facts.iter().enumerate() {
-            let object = if i == 0 { source.name.as_str() } else { "" };
-            table.add_row([object, place, &wrap(value, values).join("\n")]);
+            let object = if i == 0 { wrap(&source.name, objects).join("\n") } else { String::new() };
+            table.add_row([object, wrap(place, places).join("\n"), wrap(value, values).join("\n")]);
         }
     }
     let columns = [objects + 2, places + 2, values].map(|width| u16::try_from(width).unwrap_or(u16::MAX));

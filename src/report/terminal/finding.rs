@@ -58,6 +58,7 @@ pub fn told(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
         }
     }
     others(page, group, verbose);
+    page.blank();
     evidence::because(page, report, &finding.evidence, verbose);
     explains(page, group, verbose);
     page.beside("more", "", &format!("kairos-doctor explain {}", group.root.check.code), Ink::Plain);
@@ -87,7 +88,11 @@ fn verify(page: &mut Page, report: &Report, group: &Group) {
     let all = &group.root.finding.verify;
     for (i, verify) in all.iter().enumerate() {
         let bullet = if all.len() > 1 { format!("{}. ", i + 1) } else { String::new() };
-        page.beside(if i == 0 { "verify" } else { "" }, &bullet, &verify.expect, Ink::Plain);
+        let expect = match verify.expect.contains(' ') {
+            true => verify.expect.clone(),
+            false => format!("it prints `{}`", verify.expect),
+        };
+        page.beside(if i == 0 { "verify" } else { "" }, &bullet, &expect, Ink::Plain);
         let lines = command::wrapped(&command::argv(&verify.argv, report), page.width, 4);
         page.copied(&lines, Ink::Command);
     }
@@ -100,7 +105,7 @@ fn others(page: &mut Page, group: &Group, verbose: bool) {
     }
     let most = if verbose { usize::MAX } else { 2 * FEW };
     let text = format!(
-        "{}: {}. The same fault and the same fix, each with its own name; -v writes each one out, -o json too",
+        "{}: {}. The same fault and the same fix, each with its own names: -v or -o json writes each one out",
         group.others_counted(),
         listed(&group.other_names(), most)
     );

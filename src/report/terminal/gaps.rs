@@ -29,7 +29,11 @@ pub fn not_seen(page: &mut Page, report: &Report, verbose: bool) {
         source(page, one, verbose);
     }
     for one in all.iter().filter(|b| b.on_purpose) {
-        let text = format!("{} on purpose. {}", one.source, hides(one, verbose));
+        let judged = match one.hides.len() {
+            0 => String::new(),
+            _ => format!("; not judged: {}", codes(&one.hides, verbose)),
+        };
+        let text = format!("{}, on purpose{judged}", one.source);
         page.hung("left out  ", Ink::Label, 10, text.trim_end(), Ink::Plain);
     }
 }
@@ -43,20 +47,21 @@ fn source(page: &mut Page, one: &Blind, verbose: bool) {
         page.beside("", "", &format!("and {} more (-v)", one.tried.len() - most), Ink::Plain);
     }
     page.beside("", "", &hides(one, verbose), Ink::Plain);
-    page.beside("", "→ ", one.remedy, Ink::Plain);
+    page.beside("", "→ ", &one.remedy, Ink::Plain);
 }
 
 fn hides(one: &Blind, verbose: bool) -> String {
-    let codes = |all: &[&str]| {
-        let shown = if verbose { all.len() } else { all.len().min(CODES) };
-        let more =
-            if all.len() > shown { format!(" and {} more (-v)", all.len() - shown) } else { String::new() };
-        format!("{}{more}", all[..shown].join(" "))
-    };
     let mut text = Vec::new();
-    text.extend((!one.hides.is_empty()).then(|| format!("Hides {}.", codes(&one.hides))));
-    text.extend((!one.narrows.is_empty()).then(|| format!("Limits what {} can say.", codes(&one.narrows))));
+    text.extend((!one.hides.is_empty()).then(|| format!("Hides {}.", codes(&one.hides, verbose))));
+    text.extend((!one.narrows.is_empty()).then(|| format!("Limits {}.", codes(&one.narrows, verbose))));
     text.join(" ")
+}
+
+fn codes(all: &[&str], verbose: bool) -> String {
+    let shown = if verbose { all.len() } else { all.len().min(CODES) };
+    let more =
+        if all.len() > shown { format!(" and {} more (-v)", all.len() - shown) } else { String::new() };
+    format!("{}{more}", all[..shown].join(" "))
 }
 
 /// With nothing to fix, the gap that hides most is what to begin with.
@@ -64,6 +69,6 @@ pub fn last_line(page: &mut Page, report: &Report) {
     let all = blind(report);
     let Some(first) = all.iter().find(|b| !b.on_purpose && !b.hides.is_empty()) else { return };
     page.blank();
-    let text = format!("Start with {} (→ above), then run this again.", first.source);
+    let text = format!("Start with {}: {}. Then run this again.", first.source, first.remedy);
     page.hung("", Ink::Plain, 0, &text, Ink::Strong);
 }

@@ -12,7 +12,7 @@ pub(super) mod wrap;
 mod tests;
 
 use kairos_doctor_checks::engine::{Ranked, Report};
-use kairos_doctor_checks::{Act, Severity, When};
+use kairos_doctor_checks::{Act, Changes, Severity, When};
 use unicode_width::UnicodeWidthStr;
 
 use super::group::{Group, groups};
@@ -38,7 +38,7 @@ pub fn render(report: &Report, view: &View) -> String {
         }
         return page.into_text();
     }
-    page.hung("  ", Ink::Plain, 2, &cluster(report).join(" · "), Ink::Plain);
+    page.hung("  ", Ink::Plain, 2, &pieces(report), Ink::Plain);
     let told = if view.verbose { groups(&shown, false) } else { told };
     for group in &told {
         page.blank();
@@ -61,6 +61,14 @@ pub fn finding(report: &Report, ranked: &Ranked, view: &View) -> String {
     page.into_text()
 }
 
+/// The line on the cluster, broken only between its pieces.
+fn pieces(report: &Report) -> String {
+    let whole = |(i, piece): (usize, String)| {
+        format!("{}{}", if i == 0 { "" } else { "·\u{a0}" }, piece.replace(' ', "\u{a0}"))
+    };
+    cluster(report).into_iter().enumerate().map(whole).collect::<Vec<_>>().join(" ")
+}
+
 /// Where to begin. The command itself is repeated where it is one line and nothing needs care.
 fn last_line(page: &mut Page, report: &Report, groups: &[Group]) {
     let Some(first) = groups.first().filter(|g| g.severity() > Severity::Info) else {
@@ -80,11 +88,15 @@ fn last_line(page: &mut Page, report: &Report, groups: &[Group]) {
         return;
     };
     let line = match &step.act {
-        Act::Run(args) if step.hazard.is_none() => command::line(&command::argv(args, report)),
+        // Only what one types right here; a command for a node needs the sentence that says so.
+        Act::Run(args) if step.hazard.is_none() && matches!(&*args[0], "kubectl" | "hcloud") => {
+            command::line(&command::argv(args, report))
+        }
         _ => String::new(),
     };
     if !line.is_empty() && line.width() + 4 <= page.width && !line.contains('\n') {
-        page.hung("", Ink::Plain, 0, &format!("Start with {code}, then run this again:"), Ink::Strong);
+        let again = if step.changes == Changes::Nothing { "" } else { ", then run this again" };
+        page.hung("", Ink::Plain, 0, &format!("Start with {code}{again}:"), Ink::Strong);
         page.copied(&[format!("    {line}")], Ink::Command);
     } else {
         let text = format!("Start with {code} (`now` above), then run this again.");

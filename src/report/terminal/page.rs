@@ -84,7 +84,8 @@ impl Page {
         let width = self.prose();
         let first = width.saturating_sub(lead.width());
         for (i, line) in wrap_uneven(&clean(text), first, width - indent).iter().enumerate() {
-            let line = self.paint(line, ink);
+            // A piece that must not be broken has these in place of its spaces.
+            let line = self.paint(&line.replace('\u{a0}', " "), ink);
             let line = if i == 0 {
                 format!("{}{line}", self.paint(lead, lead_ink))
             } else {
