@@ -1,3 +1,4 @@
 pub mod collect;
 pub mod redact;
 pub mod fixture;
+pub mod report;
