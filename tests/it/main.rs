@@ -7,3 +7,6 @@ mod hostile;
 mod pages;
 mod shuffle;
 mod withholding;
+//! Everything that needs the program as a whole, in one binary.
+
+mod rbac;
