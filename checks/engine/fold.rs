@@ -103,7 +103,8 @@ fn causes(found: &[Found]) -> Vec<BTreeSet<usize>> {
 
 /// The subject of the one is among the places of the other.
 fn meet(cause: &Finding, effect: &Finding) -> bool {
-    effect.places().any(|place| *place == cause.subject) || cause.places().any(|place| *place == effect.subject)
+    effect.places().any(|place| *place == cause.subject)
+        || cause.places().any(|place| *place == effect.subject)
 }
 
 /// Drops a cause of which another cause is itself an effect: the nearest one explains. A circle is cut where it closes.
