@@ -16,7 +16,7 @@ use super::SetupError;
 /// # Errors
 /// When they are named and cannot be read.
 pub(super) fn authorities_pem(cluster: &Cluster, place: &str) -> Result<Option<Vec<u8>>, SetupError> {
-    if let Some(data) = &cluster.certificate_authority_data {
+    if let Some(data) = cluster.certificate_authority_data.as_ref().filter(|data| !data.is_empty()) {
         return decode(data, "certificate-authority-data", place).map(Some);
     }
     match &cluster.certificate_authority {
