@@ -5,3 +5,8 @@ pub mod certificate;
 pub mod hcloud_config;
 pub mod hetzner;
 pub mod kubelet;
+pub mod guard;
+pub mod kubeconfig;
+pub mod kubernetes;
+#[cfg(test)]
+mod loopback;

@@ -1,0 +1,78 @@
+//! The Kubernetes API: every request goes through [`Kubernetes::ask`], behind the guard, under the deadline.
+
+mod ask;
+mod authority;
+mod discovery;
+mod failure;
+mod list;
+mod log_probe;
+mod reach;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use kairos_doctor_checks::facts::kubelet::ApiServer;
+use kairos_doctor_checks::facts::{Gap, Known, Part};
+use kube::Client;
+use kube::client::ClientBuilder;
+use rustls::pki_types::CertificateDer;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+
+pub use authority::Authority;
+
+use super::budget::{Deadline, Meter};
+use super::guard::Guard;
+use super::kubeconfig::{Setup, SetupError};
+use discovery::Served;
+
+/// A cluster's API, connected when the first request is made. All methods can be called at the same time.
+pub struct Kubernetes {
+    client: Client,
+    setup: Setup,
+    deadline: Deadline,
+    reach: OnceCell<Reach>,
+    served: OnceCell<Option<Served>>,
+}
+
+/// What the first request showed; nothing else is asked before it is known.
+struct Reach {
+    server: ApiServer,
+    version: Known<Part>,
+    /// Why nothing can be read, one for all needs.
+    gap: Option<Gap>,
+}
+
+/// Makes the client. Nothing is sent yet: an API server that does not answer is a finding, and no error.
+///
+/// # Errors
+/// When the credentials or the proxy cannot be used at all.
+pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Result<Kubernetes, SetupError> {
+    let config = setup.config.clone();
+    // Reading the system's certificate authorities takes a moment, and blocks.
+    let client =
+        spawn_blocking(move || Ok(ClientBuilder::try_from(config)?.with_layer(&Guard::new(meter)).build()));
+    let client =
+        client.await.map_err(|e| SetupError::new(format!("making the Kubernetes client failed: {e}")))?;
+    let client = client.map_err(|e: kube::Error| {
+        let context = setup.context.as_deref().unwrap_or("the pod's service account");
+        SetupError::new(format!(
+            "the credentials of `{context}` cannot be used: {}; choose another context with --context",
+            failure::root_cause(&e)
+        ))
+    })?;
+    Ok(Kubernetes { client, setup, deadline, reach: OnceCell::new(), served: OnceCell::new() })
+}
+
+impl Kubernetes {
+    /// The certificate authorities of the kubeconfig, against which the API server's certificate was checked.
+    pub fn roots(&self) -> &[CertificateDer<'static>] {
+        &self.setup.roots
+    }
+
+    /// The kubeconfig context; `None` in a pod.
+    pub fn context(&self) -> Option<&str> {
+        self.setup.context.as_deref()
+    }
+}
