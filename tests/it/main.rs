@@ -1,3 +1,5 @@
+//! Everything that needs the program as a whole, in one binary.
+
 mod bundles;
 mod cases;
 mod cross_fire;
@@ -5,8 +7,6 @@ mod drift;
 mod evidence;
 mod hostile;
 mod pages;
+mod rbac;
 mod shuffle;
 mod withholding;
-//! Everything that needs the program as a whole, in one binary.
-
-mod rbac;
