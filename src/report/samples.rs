@@ -297,6 +297,22 @@ pub fn mixed() -> Report {
     engine::run(&Facts::from_bundle(&bundle(&[1, 2, 3])).unwrap(), &[&NETWORK, &WAITING, &PROXY, &ENDS])
 }
 
+static MANY: Check = made("KD900", "many", Severity::Error, &[], |_, v| {
+    for i in 0..2000 {
+        let says = format!("thing {i} is not as it should be, and it takes a while to say so");
+        let step = Step::decide(format!("choose what {i} should be {}", "or not ".repeat(i % 17)));
+        v.findings.push(Finding::about(ObjectRef::new("Thing", None, &format!("t{i}")), says).step(step));
+    }
+    Ok(())
+});
+
+/// That many roots that are all different.
+pub fn many(count: usize) -> Report {
+    let mut report = engine::run(&Facts::from_bundle(&bundle(&[1])).unwrap(), &[&MANY]);
+    report.findings.truncate(count);
+    report
+}
+
 /// Replaces every name in the bundle's objects that a user chooses by `name`, wherever it stands.
 pub fn renamed(bundle: &Value, from: &str, to: &str) -> Report {
     fn walk(value: &mut Value, from: &str, to: &str) {

@@ -28,7 +28,8 @@ fn written(value: &Value) -> String {
     // A long string stays on its line: a folded one is right, and nobody recognises it.
     let options = serde_saphyr::ser_options! { folded_wrap_chars: 100_000 };
     let yaml = serde_saphyr::to_string_with_options(value, options).expect("JSON is always YAML");
-    yaml.strip_suffix('\n').unwrap_or(&yaml).to_string()
+    // Where the last string keeps its own final newlines they count, and stay.
+    if yaml.ends_with("\n\n") { yaml } else { yaml.trim_end_matches('\n').to_string() }
 }
 
 #[cfg(test)]

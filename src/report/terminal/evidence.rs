@@ -38,52 +38,63 @@ pub fn because(page: &mut Page, report: &Report, evidence: &[Evidence], verbose:
     if sources.is_empty() {
         return;
     }
-    match (page.width >= WIDE).then(|| table(page, &sources)).flatten() {
-        Some(lines) => {
-            for (i, line) in lines.iter().enumerate() {
-                let label = page.paint(&format!("  {:<10}", if i == 0 { "because" } else { "" }), Ink::Label);
-                page.raw(&format!("{label}{line}"));
-            }
+    let mut label = "because";
+    if page.width >= WIDE {
+        for line in table(page, &mut sources) {
+            let gutter = page.paint(&format!("  {label:<10}"), Ink::Label);
+            page.raw(&format!("{gutter}{line}"));
+            label = "";
         }
-        None => listed(page, &sources),
     }
+    listed(page, label, &sources);
     if evidence.len() > most {
         page.beside("", "", &format!("and {} more (-v)", evidence.len() - most), Ink::Plain);
     }
 }
 
-/// Object, place and value side by side; `None` when the values would have no room.
-fn table(page: &Page, sources: &[Source]) -> Option<Vec<String>> {
-    let widest = |texts: &mut dyn Iterator<Item = &String>| texts.map(|t| t.width()).max().unwrap_or(0);
-    let objects = widest(&mut sources.iter().map(|s| &s.name));
-    let places = widest(&mut sources.iter().flat_map(|s| &s.facts).map(|(place, _)| place));
-    let values = widest(&mut sources.iter().flat_map(|s| &s.facts).map(|(_, value)| value));
+/// Object, place and value side by side, for the facts that are short enough; those that are not are left in `sources`.
+fn table(page: &Page, sources: &mut Vec<Source>) -> Vec<String> {
     let room = page.width - GUTTER - 4;
-    let narrow = (objects.min(40), places.min(52));
-    let fits = |(objects, places): (usize, usize)| objects + places + values.min(32) <= room;
-    let (objects, places) = [(objects, places), narrow].into_iter().find(|columns| fits(*columns))?;
+    let most = room * 7 / 16;
+    let short = |source: &Source, place: &str| source.name.width() <= most && place.width() <= most;
+    let all = || sources.iter().flat_map(|s| s.facts.iter().map(move |(place, _)| (s, place)));
+    let (mut objects, mut places) = (0, 0);
+    for (source, place) in all().filter(|(source, place)| short(source, place)) {
+        objects = objects.max(source.name.width());
+        places = places.max(place.width());
+    }
     let values = room - objects - places;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    for source in sources {
-        for (i, (place, value)) in source.facts.iter().enumerate() {
-            let object = if i == 0 { wrap(&source.name, objects).join("\n") } else { String::new() };
-            table.add_row([object, wrap(place, places).join("\n"), wrap(value, values).join("\n")]);
-        }
+    for source in sources.iter_mut() {
+        let mut object = std::mem::take(&mut source.facts);
+        let name = source.name.clone();
+        let mut shown = false;
+        object.retain(|(place, value)| {
+            let value = wrap(value, values);
+            let fits = short(source, place) && value.len() <= 2;
+            if fits {
+                table.add_row([if shown { "" } else { &name }, place, &value.join("\n")]);
+                shown = true;
+            }
+            !fits
+        });
+        source.facts = object;
     }
+    sources.retain(|source| !source.facts.is_empty());
     let columns = [objects + 2, places + 2, values].map(|width| u16::try_from(width).unwrap_or(u16::MAX));
     table.set_constraints(columns.map(|width| ColumnConstraint::Absolute(Width::Fixed(width))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
     }
-    Some(table.trim_fmt().lines().map(str::to_string).collect())
+    table.trim_fmt().lines().map(str::to_string).collect()
 }
 
 /// The object in a line of its own, and beneath it each place with its value, in the next line where it is long.
-fn listed(page: &mut Page, sources: &[Source]) {
+fn listed(page: &mut Page, label: &str, sources: &[Source]) {
     let room = page.width - UNDER;
     for (i, source) in sources.iter().enumerate() {
-        page.beside(if i == 0 { "because" } else { "" }, "", &source.name, Ink::Plain);
+        page.beside(if i == 0 { label } else { "" }, "", &source.name, Ink::Plain);
         let column = source.facts.iter().map(|(place, _)| place.width()).max().unwrap_or(0);
         let aligned = source.facts.iter().all(|(_, value)| column + 2 + value.width() <= room);
         for (place, value) in &source.facts {

@@ -53,7 +53,9 @@ fn source(page: &mut Page, one: &Blind, verbose: bool) {
 fn hides(one: &Blind, verbose: bool) -> String {
     let mut text = Vec::new();
     text.extend((!one.hides.is_empty()).then(|| format!("Hides {}.", codes(&one.hides, verbose))));
-    text.extend((!one.narrows.is_empty()).then(|| format!("Limits {}.", codes(&one.narrows, verbose))));
+    text.extend(
+        (!one.narrows.is_empty()).then(|| format!("Limits what {} can say.", codes(&one.narrows, verbose))),
+    );
     text.join(" ")
 }
 

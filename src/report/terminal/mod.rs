@@ -63,10 +63,8 @@ pub fn finding(report: &Report, ranked: &Ranked, view: &View) -> String {
 
 /// The line on the cluster, broken only between its pieces.
 fn pieces(report: &Report) -> String {
-    let whole = |(i, piece): (usize, String)| {
-        format!("{}{}", if i == 0 { "" } else { "·\u{a0}" }, piece.replace(' ', "\u{a0}"))
-    };
-    cluster(report).into_iter().enumerate().map(whole).collect::<Vec<_>>().join(" ")
+    let whole = cluster(report).iter().map(|piece| piece.replace(' ', "\u{a0}")).collect::<Vec<_>>();
+    whole.join("\u{a0}· ")
 }
 
 /// Where to begin. The command itself is repeated where it is one line and nothing needs care.
