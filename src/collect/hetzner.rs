@@ -177,8 +177,11 @@ impl Hetzner {
             return Err(self.refusal(&response, &body));
         }
         let page = need.decode(&body).map_err(|e| {
-            let trouble = Trouble::new(Why::Malformed, format!("not what the Hetzner API promises: {e}"));
-            Failed { trouble, scope: Scope::List }
+            let mut detail = format!("not what the Hetzner API promises: {e}");
+            if !body.trim_ascii_start().starts_with(b"{") {
+                detail += &format!(": {}", excerpt(self.without_token(&body).as_bytes()));
+            }
+            Failed { trouble: Trouble::new(Why::Malformed, detail), scope: Scope::List }
         })?;
         Ok(Answer { page, low: low(response.headers()) })
     }
@@ -277,7 +280,12 @@ impl Hetzner {
     }
 
     fn without_token(&self, body: &[u8]) -> String {
-        String::from_utf8_lossy(body).replace(self.token.expose_secret(), MASK)
+        let text = String::from_utf8_lossy(body);
+        match self.token.expose_secret() {
+            // So short a token is none, and may be part of any word.
+            token if token.len() < 8 => text.into_owned(),
+            token => text.replace(token, MASK),
+        }
     }
 }
 
