@@ -1,5 +1,3 @@
-use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use kairos_doctor_checks::facts::Kind;
@@ -7,25 +5,13 @@ use kairos_doctor_checks::facts::hetzner::{LoadBalancer, Location, Network, Serv
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use super::fake::Fake;
+use super::fake::Reply::{self, Close, Endless, Send, Silent};
 use super::*;
 
 const TOKEN: &str = "sesame-sesame-sesame";
-
-/// What a server of a test does with a request.
-enum Reply {
-    /// Status line, headers and body.
-    Send(String, Vec<(&'static str, String)>, String),
-    /// A body without an end.
-    Endless,
-    Silent,
-    /// Closes before it says anything.
-    Close,
-}
-use Reply::{Close, Endless, Send, Silent};
 
 fn json(body: impl Into<String>) -> Reply {
     Send("200 OK".into(), vec![], body.into())
@@ -40,90 +26,12 @@ fn page(names: &[&str], next: Option<u32>) -> String {
     serde_json::json!({"servers": servers, "meta": {"pagination": {"next_page": next}}}).to_string()
 }
 
-/// A server on loopback that answers the n-th request as `reply(n, head)` says.
-struct Fake {
-    address: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Fake {
-    async fn start(reply: impl Fn(usize, &str) -> Reply + std::marker::Send + Sync + 'static) -> Fake {
-        Fake::start_tls(None, reply).await
-    }
-
-    async fn start_tls(
-        tls: Option<TlsAcceptor>,
-        reply: impl Fn(usize, &str) -> Reply + std::marker::Send + Sync + 'static,
-    ) -> Fake {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let (seen, reply) = (heads.clone(), Arc::new(reply));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (seen, reply, tls) = (seen.clone(), reply.clone(), tls.clone());
-                tokio::spawn(async move {
-                    match tls {
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, &seen, &*reply).await;
-                            }
-                        }
-                        None => serve(stream, &seen, &*reply).await,
-                    }
-                });
-            }
-        });
-        Fake { address, heads }
-    }
-
-    fn hetzner(&self) -> Hetzner {
-        Hetzner::new(&access(format!("http://{}/v1", self.address))).unwrap()
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-}
-
-async fn serve(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    seen: &Mutex<Vec<String>>,
-    reply: &(dyn Fn(usize, &str) -> Reply + std::marker::Send + Sync),
-) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else { return };
-        head.push(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let number = {
-        let mut seen = seen.lock().unwrap();
-        seen.push(head.clone());
-        seen.len()
-    };
-    let answer = match reply(number, &head) {
-        Send(status, headers, body) => {
-            let headers: String = headers.iter().map(|(k, v)| format!("{k}: {v}\r\n")).collect();
-            let length = body.len();
-            format!(
-                "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            )
-        }
-        Endless => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{\"servers\":[").await;
-            while stream.write_all(&[b' '; 1 << 16]).await.is_ok() {}
-            return;
-        }
-        Silent => return std::future::pending().await,
-        Close => return,
-    };
-    let _ = stream.write_all(answer.as_bytes()).await;
-    let _ = stream.shutdown().await;
-}
-
 fn access(endpoint: String) -> Access {
     Access { token: SecretString::from(TOKEN), endpoint, context: None, notes: vec![] }
+}
+
+fn reader(fake: &Fake) -> Hetzner {
+    Hetzner::new(&access(format!("http://{}/v1", fake.address))).unwrap()
 }
 
 fn soon() -> Deadline {
@@ -131,7 +39,7 @@ fn soon() -> Deadline {
 }
 
 async fn servers(fake: &Fake) -> Known<Vec<String>> {
-    let part = fake.hetzner().list(&Server::NEED, soon(), &Meter::default()).await?;
+    let part = reader(fake).list(&Server::NEED, soon(), &Meter::default()).await?;
     Ok(part.downcast_ref::<Vec<Server>>().unwrap().iter().map(|s| s.name.to_string()).collect())
 }
 
@@ -144,7 +52,7 @@ async fn every_page_is_read_once() {
     })
     .await;
     let meter = Meter::default();
-    let part = fake.hetzner().list(&Server::NEED, soon(), &meter).await.unwrap();
+    let part = reader(&fake).list(&Server::NEED, soon(), &meter).await.unwrap();
     assert_eq!(Server::NEED.len(&part), 4);
     let asked: Vec<String> = (1..=3).map(|n| format!("GET /v1/servers?page={n}&per_page=50")).collect();
     assert_eq!(meter.log(), asked);
@@ -176,7 +84,7 @@ async fn pages_that_lead_nowhere_are_refused() {
 async fn a_refused_token_is_one_gap_for_all_of_hetzner() {
     let body = r#"{"error":{"code":"unauthorized","message":"unable to authenticate","details":null}}"#;
     let fake = Fake::start(move |_, _| status("401 Unauthorized", body)).await;
-    let hetzner = fake.hetzner();
+    let hetzner = reader(&fake);
     let mut gaps = Vec::new();
     for need in [&Server::NEED, &LoadBalancer::NEED, &Network::NEED, &Location::NEED] {
         gaps.push(hetzner.list(need, soon(), &Meter::default()).await.unwrap_err());
@@ -228,7 +136,7 @@ async fn once_something_was_answered_a_failure_is_that_list_alone() {
         false => status("500 Internal Server Error", ""),
     })
     .await;
-    let hetzner = fake.hetzner();
+    let hetzner = reader(&fake);
     hetzner.list(&Server::NEED, soon(), &Meter::default()).await.unwrap();
     let gap = hetzner.list(&Network::NEED, soon(), &Meter::default()).await.unwrap_err();
     assert_eq!((&*gap.need, gap.why), ("hcloud.networks", Why::Unreachable));
@@ -269,7 +177,7 @@ async fn wrong_json_is_malformed() {
 #[tokio::test]
 async fn an_endless_body_is_cut() {
     let fake = Fake::start(|_, _| Endless).await;
-    let hetzner = fake.hetzner();
+    let hetzner = reader(&fake);
     let deadline = Deadline::after(Duration::from_secs(30));
     let gap = hetzner.list(&Server::NEED, deadline, &Meter::default()).await.unwrap_err();
     assert_eq!((gap.why, &*gap.detail), (Why::Malformed, "the answer is longer than 32 MiB"));
@@ -278,7 +186,7 @@ async fn an_endless_body_is_cut() {
 #[tokio::test]
 async fn a_silent_peer_ends_with_the_deadline() {
     let fake = Fake::start(|_, _| Silent).await;
-    let (hetzner, meter) = (fake.hetzner(), Meter::default());
+    let (hetzner, meter) = (reader(&fake), Meter::default());
     let began = Instant::now();
     let deadline = Deadline::after(Duration::from_millis(150));
     let gap = hetzner.list(&Server::NEED, deadline, &meter).await.unwrap_err();
@@ -421,6 +329,7 @@ async fn the_proxy_of_the_environment_is_used_and_its_exceptions_too() {
     assert!(heads.len() == 1 && heads[0].starts_with("CONNECT 127.0.0.1:1 "), "{heads:?} {said}");
     assert!(!heads[0].contains(TOKEN), "the proxy never sees the token");
     assert!(said.contains("https://127.0.0.1:1 cannot be reached: "), "{said}");
+    assert!(said.contains(" (HTTPS_PROXY is set)"), "{said}");
 
     vars.push(("NO_PROXY", "127.0.0.0/8"));
     let said = in_environment("https://127.0.0.1:1/v1", &vars).await;
