@@ -25,6 +25,8 @@ const MOST_PAGES: u32 = 200;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Fewer requests than this are left to the cluster's own controllers, whatever the limit is.
 const LOW_WATER: u64 = 100;
+/// Where reqwest looks for a proxy.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// A reader of one project. Its client is private: there is no way to another method than GET.
 pub struct Hetzner {
@@ -33,6 +35,8 @@ pub struct Hetzner {
     token: SecretString,
     /// Something came back that the API promises: what fails after that is one list and not the source.
     answered: AtomicBool,
+    /// The variable that names a proxy: a connection that fails may be the proxy's.
+    proxy: Option<&'static str>,
 }
 
 /// What went wrong, and with how much of the source.
@@ -98,7 +102,10 @@ impl Hetzner {
         }
         let client =
             builder.build().map_err(|e| unusable(format!("the client cannot be built: {}", cause(&e))))?;
-        Ok(Hetzner { client, endpoint, token: access.token.clone(), answered: AtomicBool::new(false) })
+        let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let proxy = PROXIES.into_iter().find(set).filter(|_| !plain);
+        let token = access.token.clone();
+        Ok(Hetzner { client, endpoint, token, answered: AtomicBool::new(false), proxy })
     }
 
     /// Every object of one Hetzner need, over all pages.
@@ -177,8 +184,11 @@ impl Hetzner {
             return Err(self.refusal(&response, &body));
         }
         let page = need.decode(&body).map_err(|e| {
-            let trouble = Trouble::new(Why::Malformed, format!("not what the Hetzner API promises: {e}"));
-            Failed { trouble, scope: Scope::List }
+            let mut detail = format!("not what the Hetzner API promises: {e}");
+            if !body.trim_ascii_start().starts_with(b"{") {
+                detail += &format!(": {}", excerpt(self.without_token(&body).as_bytes()));
+            }
+            Failed { trouble: Trouble::new(Why::Malformed, detail), scope: Scope::List }
         })?;
         Ok(Answer { page, low: low(response.headers()) })
     }
@@ -256,6 +266,9 @@ impl Hetzner {
             false => ("broke the connection off", true),
         };
         let mut trouble = Trouble::new(Why::Unreachable, format!("{} {what}: {}", self.host(), cause(error)));
+        if let Some(proxy) = self.proxy {
+            trouble.detail += &format!(" ({proxy} is set)");
+        }
         trouble.again = again;
         Failed { trouble, scope: Scope::Source }
     }
@@ -277,7 +290,12 @@ impl Hetzner {
     }
 
     fn without_token(&self, body: &[u8]) -> String {
-        String::from_utf8_lossy(body).replace(self.token.expose_secret(), MASK)
+        let text = String::from_utf8_lossy(body);
+        match self.token.expose_secret() {
+            // So short a token is none, and may be part of any word.
+            token if token.len() < 8 => text.into_owned(),
+            token => text.replace(token, MASK),
+        }
     }
 }
 
@@ -333,5 +351,7 @@ fn cause(error: &reqwest::Error) -> String {
     if std::error::Error::source(error).is_none() { "unknown cause".into() } else { cause.to_string() }
 }
 
+#[cfg(test)]
+mod fake;
 #[cfg(test)]
 mod tests;
