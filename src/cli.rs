@@ -250,16 +250,18 @@ pub fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Check>, S
     let named = |names: &[String], option: &str| -> Result<Vec<&'static str>, String> {
         let mut codes = Vec::new();
         for name in names.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
-            let area: Vec<_> = ALL.iter().filter(|c| c.area() == name.to_ascii_lowercase().replace('_', "-")).collect();
+            let area: Vec<_> =
+                ALL.iter().filter(|c| c.area() == name.to_ascii_lowercase().replace('_', "-")).collect();
             if area.is_empty() {
-                codes.push(catalogue::find(name).map_err(|e| format!("{option}: {e}"))?.code);
+                codes.push(catalogue::find(ALL, name).map_err(|e| format!("{option}: {e}"))?.code);
             }
             codes.extend(area.iter().map(|c| c.code));
         }
         Ok(codes)
     };
     let (wanted, unwanted) = (named(only, "--only")?, named(skip, "--skip")?);
-    let keep = |c: &&&'static Check| (only.is_empty() || wanted.contains(&c.code)) && !unwanted.contains(&c.code);
+    let keep =
+        |c: &&&'static Check| (only.is_empty() || wanted.contains(&c.code)) && !unwanted.contains(&c.code);
     let left: Vec<_> = ALL.iter().filter(keep).copied().collect();
     if left.is_empty() { Err("--only and --skip leave no check to run".into()) } else { Ok(left) }
 }
@@ -269,7 +271,11 @@ fn time(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u32>().map(|s| format!("{s}s"));
     let span: jiff::SignedDuration = seconds.as_deref().unwrap_or(text).parse().map_err(|_| wrong())?;
     let time = Duration::try_from(span).map_err(|_| wrong())?;
-    if time.is_zero() || time > Duration::from_secs(3600) { Err("it must be between 1 ms and 1 h".into()) } else { Ok(time) }
+    if time.is_zero() || time > Duration::from_secs(3600) {
+        Err("it must be between 1 ms and 1 h".into())
+    } else {
+        Ok(time)
+    }
 }
 
 fn output_file(text: &str) -> Result<(Format, PathBuf), String> {

@@ -71,7 +71,11 @@ fn dressed_text(text: &str) -> String {
                 &rest[end..]
             }
             Ok(last) => {
-                out.push_str(&if last < 128 { format!("10.0.0.{last}") } else { format!("203.0.113.{last}") });
+                out.push_str(&if last < 128 {
+                    format!("10.0.0.{last}")
+                } else {
+                    format!("203.0.113.{last}")
+                });
                 match rest[end..].strip_prefix("/25") {
                     Some(after) => {
                         out.push_str("/24");
@@ -91,7 +95,9 @@ mod tests {
 
     #[test]
     fn addresses_are_dressed_and_localhost_is_not() {
-        assert_eq!(dressed_text("127.0.0.1, 127.0.0.12 (127.0.0.201:10250) in 127.0.0.0/25"),
-            "127.0.0.1, 10.0.0.12 (203.0.113.201:10250) in 10.0.0.0/24");
+        assert_eq!(
+            dressed_text("127.0.0.1, 127.0.0.12 (127.0.0.201:10250) in 127.0.0.0/25"),
+            "127.0.0.1, 10.0.0.12 (203.0.113.201:10250) in 10.0.0.0/24"
+        );
     }
 }

@@ -10,11 +10,13 @@ use kairos_doctor_checks::engine::{self, Report};
 use kairos_doctor_checks::facts::{Facts, NEEDS};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
-use crate::cli::{CheckArgs, Cli, Colour, Command, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs, chosen};
+use crate::cli::{
+    CheckArgs, Cli, Colour, Command, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs, chosen,
+};
 use crate::collect::{self, Plan};
 use crate::fixture::Fixture;
 use crate::redact::{self, Tally};
-use crate::report::{self, Reads, View, catalogue, json, markdown, terminal};
+use crate::report::{self, Outcome, Reads, View, catalogue, json, markdown, terminal};
 use crate::{bundle_file, demo, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
@@ -29,6 +31,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { NOT_ATTEMPTED } else { 0 });
         }
     };
+    // kube and reqwest ask for the process default; one TLS stack, one provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // A check that panics is caught and reported as unknown; the default hook would print a trace besides.
     std::panic::set_hook(Box::new(|panic| eprintln!("kairos-doctor: a bug, please report it: {panic}")));
     match run(cli) {
@@ -51,9 +55,9 @@ fn run(cli: Cli) -> Result<u8, String> {
         Some(Command::Demo { name, report, .. }) => demonstrate(name.as_deref(), report),
         Some(Command::Collect { output, live, redact, verbose }) => collect(&output, live, redact, verbose),
         Some(Command::Checks { output: ListFormat::Json, .. }) => {
-            print(&(serde_json::to_string_pretty(&catalogue::json(ALL)).expect("plain data") + "\n"))
+            print(&(serde_json::to_string_pretty(&catalogue::list_json(ALL)).expect("plain data") + "\n"))
         }
-        Some(Command::Checks { paint, .. }) => print(&catalogue::list(ALL, width(), colour(paint, true))),
+        Some(Command::Checks { paint, .. }) => print(&catalogue::list(ALL, &plain_view(paint))),
         Some(Command::Explain { check, paint }) => explain(&check, paint),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -103,7 +107,12 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
         (facts, replaced) = (redacted, Some(tally));
     }
     let bytes = bundle_file::write(output, &facts)?;
-    eprintln!("wrote {} ({} kB). Diagnose it: kairos-doctor --from {}", output.display(), bytes.div_ceil(1000), output.display());
+    eprintln!(
+        "wrote {} ({} kB). Diagnose it: kairos-doctor --from {}",
+        output.display(),
+        bytes.div_ceil(1000),
+        output.display()
+    );
     match replaced {
         Some(tally) => eprintln!("replaced by pseudonyms: {tally}. --no-redact leaves them"),
         None => eprintln!("nothing was replaced: it names your nodes and their addresses"),
@@ -185,20 +194,35 @@ fn tell(
     };
     for (format, path) in &args.output_file {
         let text = form(*format, false);
-        bundle_file::write_whole(path, text.as_bytes()).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        bundle_file::write_whole(path, text.as_bytes())
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     print(&form(args.output, true))?;
     Ok(exit)
 }
 
 fn explain(name: &str, paint: PaintArgs) -> Result<u8, String> {
-    let check = catalogue::find(name)?;
+    let check = catalogue::find(ALL, name)?;
     let example = demo::example(check.code).map(|fixture| engine::run(&demo::dressed(&fixture), ALL));
-    let ranked = example.as_ref().and_then(|report| {
-        let found = report.findings.iter().find(|f| f.check.code == check.code)?;
-        Some((found, report))
+    let found = example.as_ref().and_then(|report| {
+        let ranked = report.findings.iter().find(|f| f.check.code == check.code)?;
+        Some((report, ranked))
     });
-    print(&catalogue::explain(check, ranked, width(), colour(paint, true)))
+    print(&catalogue::page(check, ALL, found, &plain_view(paint)))
+}
+
+/// How a list or a page is shown: nothing is filtered, and nothing was read for it.
+fn plain_view(paint: PaintArgs) -> View {
+    View {
+        width: width(),
+        colour: colour(paint, true),
+        verbose: false,
+        quiet: false,
+        min_severity: Severity::Info,
+        outcome: Outcome { exit: 0, why: String::new() },
+        reads: None,
+        replaced: None,
+    }
 }
 
 /// Standard output; that a reader has gone away is no error.

@@ -152,10 +152,13 @@ async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progres
     put(&ApiServer::NEED, Ok(ApiServer::NEED.join(vec![Arc::new(vec![api.api_server().await])])));
     put(&Version::NEED, api.version().await);
     let mut roots: Vec<CertificateDer<'static>> = api.roots().to_vec();
-    put(&ClusterCa::NEED, authority.map(|authority| {
-        roots.extend(authority.roots);
-        authority.part
-    }));
+    put(
+        &ClusterCa::NEED,
+        authority.map(|authority| {
+            roots.extend(authority.roots);
+            authority.part
+        }),
+    );
     let known = |key: &Need| lists.iter().find(|(need, _)| **need == *key).map(|(_, part)| part.clone());
     let nodes = known(&Node::NEED).unwrap_or_else(|| Err(not_asked(&Node::NEED)));
     let pods = known(&Pod::NEED).unwrap_or_else(|| Err(not_asked(&Pod::NEED)));

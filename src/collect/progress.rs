@@ -34,9 +34,15 @@ impl Progress {
     }
 
     /// Shakes hands with the kubelets and counts them.
-    pub async fn kubelets(&self, nodes: &[Node], roots: &[CertificateDer<'static>], deadline: Deadline) -> Part {
+    pub async fn kubelets(
+        &self,
+        nodes: &[Node],
+        roots: &[CertificateDer<'static>],
+        deadline: Deadline,
+    ) -> Part {
         shake_hands(nodes, roots, deadline, |done| {
-            let begun = self.counts.lock().unwrap_or_else(|e| e.into_inner()).get("kubelets").map_or(0, |c| c.0);
+            let begun =
+                self.counts.lock().unwrap_or_else(|e| e.into_inner()).get("kubelets").map_or(0, |c| c.0);
             self.update("kubelets", done.saturating_sub(begun), done.saturating_sub(begun));
         })
         .await

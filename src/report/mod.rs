@@ -37,6 +37,8 @@ pub struct Reads {
     pub requests: usize,
     pub bytes: u64,
     pub seconds: f64,
+    /// Every request: `GET <path>`, without the host.
+    pub log: Vec<String>,
 }
 
 /// How a report is to be shown.
@@ -51,6 +53,8 @@ pub struct View {
     pub min_severity: Severity,
     pub outcome: Outcome,
     pub reads: Option<Reads>,
+    /// What was replaced by pseudonyms, counted by kind; `None` where nothing was.
+    pub replaced: Option<String>,
 }
 
 /// 1 for a finding at or above `fail_on`, else 3 for a check that could not look, else 0; always 0 for `None` (`never`).

@@ -19,6 +19,7 @@ pub fn view(report: &Report, width: usize) -> View {
         min_severity: Severity::Info,
         outcome: outcome(report, Some(Severity::Warning)),
         reads: None,
+        replaced: None,
     }
 }
 

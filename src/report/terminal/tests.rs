@@ -64,7 +64,7 @@ fn every_part() {
 #[test]
 fn quiet_and_verbose() {
     let report = samples::mixed();
-    let reads = Some(Reads { requests: 21, bytes: 184_320, seconds: 1.24 });
+    let reads = Some(Reads { requests: 21, bytes: 184_320, seconds: 1.24, log: Vec::new() });
     let text = render(&report, &View { quiet: true, ..view(&report, 80) });
     let verbose = render(&report, &View { verbose: true, reads, ..view(&report, 80) });
     let filtered =
