@@ -96,8 +96,9 @@ fn columns(sources: &[Source], most: usize, room: usize) -> Option<(usize, usize
     let facts = || all.iter().flat_map(|source| &source.facts);
     let objects = all.iter().map(|source| source.name.width()).max()?;
     let places = facts().map(|(place, _)| place.width()).max()?;
-    let values = facts().map(|(_, value)| value.width()).max()?;
-    (objects + places + values.min(32) <= room).then_some((objects, places))
+    // Longer values take two lines, or are told below.
+    let values = facts().map(|(_, value)| value.width()).filter(|width| *width <= 32).max().unwrap_or(16);
+    (objects + places + values.max(12) <= room).then_some((objects, places))
 }
 
 /// The object in a line of its own, and beneath it each place with its value, in the next line where it is long.
