@@ -53,7 +53,7 @@ pub fn because(page: &mut Page, report: &Report, evidence: &[Evidence], verbose:
 }
 
 /// Object, place and value side by side. An object that does not fit is left in `sources`, whole; nothing is put into
-/// columns when that would be more than half of them.
+/// columns when the first, or more than half of them, would be left.
 fn table(page: &Page, sources: &mut Vec<Source>) -> Vec<String> {
     let room = page.width - GUTTER - 4;
     let Some((objects, places)) =
@@ -71,7 +71,8 @@ fn table(page: &Page, sources: &mut Vec<Source>) -> Vec<String> {
     };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if 2 * sources.iter().filter(|source| fits(source)).count() < sources.len() {
+    let few = 2 * sources.iter().filter(|source| fits(source)).count() < sources.len();
+    if few || !sources.first().is_some_and(fits) {
         return Vec::new();
     }
     for source in sources.extract_if(.., |source| fits(source)) {
