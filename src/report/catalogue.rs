@@ -20,7 +20,8 @@ pub fn list(checks: &[&Check], view: &View) -> String {
         page.blank();
         let area = page.paint(chunk[0].area(), Ink::Strong);
         page.raw(&area);
-        if titles < 24 {
+        // A narrow column of titles is harder to read than two lines each.
+        if titles < 40 {
             for check in chunk {
                 page.raw(&format!("  {} {:<8} {}", check.code, check.severity.as_str(), check.slug));
                 page.hung(&" ".repeat(17), Ink::Plain, 17, check.title, Ink::Plain);

@@ -40,7 +40,8 @@ pub fn groups<'a>(shown: &[&'a Ranked], together: bool) -> Vec<Group<'a>> {
 }
 
 impl Group<'_> {
-    pub fn severity(&self) -> Severity {
+    /// The worst of the root and what it explains.
+    pub fn effective(&self) -> Severity {
         self.root.effective
     }
 

@@ -76,7 +76,7 @@ fn nothing(report: &Report) -> (Mark, String) {
 }
 
 fn found(report: &Report, groups: &[Group], hidden: usize, min: Severity) -> (Mark, String) {
-    let at = |wanted: fn(Severity) -> bool| groups.iter().filter(move |g| wanted(g.severity()));
+    let at = |wanted: fn(Severity) -> bool| groups.iter().filter(move |g| wanted(g.effective()));
     let things = at(|s| s >= Severity::Error).count();
     let places: usize = at(|s| s >= Severity::Error).map(|g| 1 + g.others.len()).sum();
     let cleared: usize = groups.iter().map(|g| g.beneath.len()).sum();

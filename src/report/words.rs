@@ -72,6 +72,11 @@ pub fn value(value: Option<&str>) -> String {
     }
 }
 
+/// What a command shows when all is well: a sentence, or the one word that it prints.
+pub fn expected(expect: &str) -> String {
+    if expect.contains(' ') { expect.to_string() } else { format!("it prints `{expect}`") }
+}
+
 /// At most that many characters, and an ellipsis in place of the rest.
 pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {

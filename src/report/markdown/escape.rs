@@ -18,7 +18,7 @@ pub enum Place {
 /// A sentence with names in it. What it sets in backticks is code here too.
 pub fn sentence(text: &str, place: Place) -> String {
     let text = clean(text);
-    let quoted = text.matches('`').count() % 2 == 0;
+    let quoted = text.matches('`').count().is_multiple_of(2);
     let mut words: Vec<String> = Vec::new();
     // Neighbouring words that need code share a span.
     let mut span: Vec<&str> = Vec::new();
@@ -45,14 +45,17 @@ pub fn sentence(text: &str, place: Place) -> String {
             words.push(word);
             continue;
         }
-        match marks(word) {
-            ("", _) | (_, "") => span.push(word),
-            (body, marks) => {
-                span.push(body);
-                close(&mut words, &mut span, place);
-                let last = words.last_mut().expect("a span was closed");
-                last.push_str(marks);
-            }
+        let (body, end) = marks(word);
+        let inner = body.trim_start_matches('(');
+        let (start, end) = if inner.is_empty() { ("", "") } else { (&body[..body.len() - inner.len()], end) };
+        if !start.is_empty() {
+            close(&mut words, &mut span, place);
+        }
+        span.push(if inner.is_empty() { word } else { inner });
+        if !start.is_empty() || !end.is_empty() {
+            close(&mut words, &mut span, place);
+            let last = words.pop().expect("a span was closed");
+            words.push(format!("{start}{last}{end}"));
         }
     }
     close(&mut words, &mut span, place);
@@ -156,6 +159,14 @@ mod tests {
         assert_eq!(
             says,
             "attach them to `kube`. Then `hcloud context create NAME`, or set `HCLOUD_TOKEN`; done"
+        );
+    }
+
+    #[test]
+    fn brackets_stay_outside() {
+        assert_eq!(
+            sentence("server k1 (4711881), on a node (deploy/)", Place::Prose),
+            "server k1 (`4711881`), on a node (`deploy/`)"
         );
     }
 

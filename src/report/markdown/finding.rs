@@ -54,7 +54,10 @@ fn body(out: &mut String, report: &Report, group: &Group) {
     let of = |when: When| finding.steps.iter().filter(move |step| step.when == when);
     steps(out, report, "Now", of(When::Now).collect());
     for verify in &finding.verify {
-        out.push_str(&format!("**Verify:** {}\n\n", sentence(&verify.expect, Place::Prose)));
+        out.push_str(&format!(
+            "**Verify:** {}\n\n",
+            sentence(&words::expected(&verify.expect), Place::Prose)
+        ));
         let lines = command::wrapped(&command::argv(&verify.argv, report), WIDTH, 0);
         out.push_str(&format!("{}\n", fenced("sh", &lines)));
     }

@@ -129,7 +129,7 @@ fn checks(out: &mut String, report: &Report) {
         count(Status::Found, "found something"),
         count(Status::Healthy, "healthy"),
         count(Status::Unknown, "could not look"),
-        count(Status::NotApplicable, "do not apply"),
+        count(Status::NotApplicable, "not applicable"),
     ];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     let total = counted(report.checks.len(), "check");

@@ -52,42 +52,54 @@ pub fn because(page: &mut Page, report: &Report, evidence: &[Evidence], verbose:
     }
 }
 
-/// Object, place and value side by side, for the facts that are short enough; those that are not are left in `sources`.
+/// Object, place and value side by side. An object that does not fit is left in `sources`, whole; nothing is put into
+/// columns when the first, or more than half of them, would be left.
 fn table(page: &Page, sources: &mut Vec<Source>) -> Vec<String> {
     let room = page.width - GUTTER - 4;
-    let most = room * 7 / 16;
-    let short = |source: &Source, place: &str| source.name.width() <= most && place.width() <= most;
-    let all = || sources.iter().flat_map(|s| s.facts.iter().map(move |(place, _)| (s, place)));
-    let (mut objects, mut places) = (0, 0);
-    for (source, place) in all().filter(|(source, place)| short(source, place)) {
-        objects = objects.max(source.name.width());
-        places = places.max(place.width());
-    }
+    let Some((objects, places)) =
+        [room, room * 7 / 16].into_iter().find_map(|most| columns(sources, most, room))
+    else {
+        return Vec::new();
+    };
     let values = room - objects - places;
+    let fits = |source: &Source| {
+        source.name.width() <= objects
+            && source
+                .facts
+                .iter()
+                .all(|(place, value)| place.width() <= places && wrap(value, values).len() <= 2)
+    };
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    for source in sources.iter_mut() {
-        let mut object = std::mem::take(&mut source.facts);
-        let name = source.name.clone();
-        let mut shown = false;
-        object.retain(|(place, value)| {
-            let value = wrap(value, values);
-            let fits = short(source, place) && value.len() <= 2;
-            if fits {
-                table.add_row([if shown { "" } else { &name }, place, &value.join("\n")]);
-                shown = true;
-            }
-            !fits
-        });
-        source.facts = object;
+    let few = 2 * sources.iter().filter(|source| fits(source)).count() < sources.len();
+    if few || !sources.first().is_some_and(fits) {
+        return Vec::new();
     }
-    sources.retain(|source| !source.facts.is_empty());
+    for source in sources.extract_if(.., |source| fits(source)) {
+        for (i, (place, value)) in source.facts.iter().enumerate() {
+            let name = if i == 0 { source.name.as_str() } else { "" };
+            table.add_row([name, place, &wrap(value, values).join("\n")]);
+        }
+    }
     let columns = [objects + 2, places + 2, values].map(|width| u16::try_from(width).unwrap_or(u16::MAX));
     table.set_constraints(columns.map(|width| ColumnConstraint::Absolute(Width::Fixed(width))));
     for column in table.column_iter_mut() {
         column.set_padding((0, 0));
     }
     table.trim_fmt().lines().map(str::to_string).collect()
+}
+
+/// How wide the objects and the places are that are at most `most` wide; `None` when they leave the values no room.
+fn columns(sources: &[Source], most: usize, room: usize) -> Option<(usize, usize)> {
+    let whole =
+        |s: &&Source| s.name.width() <= most && s.facts.iter().all(|(place, _)| place.width() <= most);
+    let all: Vec<&Source> = sources.iter().filter(whole).collect();
+    let facts = || all.iter().flat_map(|source| &source.facts);
+    let objects = all.iter().map(|source| source.name.width()).max()?;
+    let places = facts().map(|(place, _)| place.width()).max()?;
+    // Longer values take two lines, or are told below.
+    let values = facts().map(|(_, value)| value.width()).filter(|width| *width <= 32).max().unwrap_or(16);
+    (objects + places + values.max(12) <= room).then_some((objects, places))
 }
 
 /// The object in a line of its own, and beneath it each place with its value, in the next line where it is long.

@@ -88,10 +88,7 @@ fn verify(page: &mut Page, report: &Report, group: &Group) {
     let all = &group.root.finding.verify;
     for (i, verify) in all.iter().enumerate() {
         let bullet = if all.len() > 1 { format!("{}. ", i + 1) } else { String::new() };
-        let expect = match verify.expect.contains(' ') {
-            true => verify.expect.clone(),
-            false => format!("it prints `{}`", verify.expect),
-        };
+        let expect = words::expected(&verify.expect);
         page.beside(if i == 0 { "verify" } else { "" }, &bullet, &expect, Ink::Plain);
         let lines = command::wrapped(&command::argv(&verify.argv, report), page.width, 4);
         page.copied(&lines, Ink::Command);

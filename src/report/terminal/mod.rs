@@ -69,7 +69,7 @@ fn pieces(report: &Report) -> String {
 
 /// Where to begin. The command itself is repeated where it is one line and nothing needs care.
 fn last_line(page: &mut Page, report: &Report, groups: &[Group]) {
-    let Some(first) = groups.first().filter(|g| g.severity() > Severity::Info) else {
+    let Some(first) = groups.first().filter(|g| g.effective() > Severity::Info) else {
         gaps::last_line(page, report);
         return;
     };
