@@ -185,6 +185,12 @@ async fn kube_is_tamed_and_tokens_are_trimmed() {
     let setup = home.load(&options, &[]).await.unwrap();
     assert_eq!(setup.config.auth_info.token.as_ref().unwrap().expose_secret(), "abc");
     assert_eq!(setup.config.auth_info.impersonate.as_deref(), Some("jane"));
+    let block = home.load_file(&kubeconfig("", "token: \"abc\\n\"")).await.unwrap();
+    assert!(kube::Client::try_from(block.config).is_ok(), "kube panics on a newline");
+    for (token, expected) in [("a\\nb", "no token has"), (" ", "is empty")] {
+        let said = sentence(home.load_file(&kubeconfig("", &format!("token: \"{token}\""))).await);
+        assert!(said.contains(expected), "{said}");
+    }
     assert!(!setup.config.default_retry && setup.config.reset_reader_on_write);
     assert!(setup.config.read_timeout.is_some() && setup.config.connect_timeout.is_some());
 }
@@ -245,7 +251,7 @@ async fn a_plugin_can_give_a_client_certificate() {
 #[tokio::test]
 async fn a_plugin_that_hangs_is_left_in_time() {
     let home = Home::new();
-    home.plugin("sleep 60");
+    home.plugin("exec sleep 60");
     let file = home.write("kubeconfig", &home.exec(""));
     let options = Options { kubeconfig: Some(file), ..Options::default() };
     let begun = Instant::now();

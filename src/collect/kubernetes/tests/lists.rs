@@ -191,3 +191,22 @@ async fn needs_of_other_sources_are_not_asked_of_kubernetes() {
     assert_eq!(server.targets(), ["/version"]);
     assert_eq!(names::<Version>(&read(&server, &Version::NEED).await.unwrap()), ["v1.35.5+k3s1"]);
 }
+
+#[tokio::test]
+async fn lists_can_be_read_in_tasks_of_their_own() {
+    let server =
+        serve(|target| if target == "/apis" { reply(200, DISCOVERED) } else { list(&["a"], "") }).await;
+    let kubernetes = Arc::new(client(&server).await);
+    let tasks = [&Pod::NEED, &Gateway::NEED, &Node::NEED].map(|need| {
+        let kubernetes = Arc::clone(&kubernetes);
+        tokio::spawn(async move {
+            let _ = kubernetes.cluster_ca().await;
+            kubernetes.list(need).await.is_ok()
+        })
+    });
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    let once = server.targets().iter().filter(|target| target.contains("configmaps")).count();
+    assert_eq!(once, 1);
+}
