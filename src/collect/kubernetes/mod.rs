@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 pub use authority::Authority;
+pub use log_probe::MOST_NODES;
 
 use super::budget::{Deadline, Meter};
 use super::guard::Guard;
