@@ -1,1 +1,12 @@
+//! The program: command line, collecting (the only I/O), fixtures, redaction and reports. What can go wrong is in the
+//! crate `kairos-doctor-checks`.
+
+pub mod bundle_file;
+pub mod cli;
 pub mod collect;
+pub mod demo;
+pub mod fixture;
+pub mod rbac;
+pub mod redact;
+pub mod report;
+pub mod run;

@@ -151,9 +151,16 @@ impl<'a> Ccm<'a> {
         }
     }
 
+    /// It is told not to make load balancers: another controller does.
+    pub fn leaves_load_balancers(&self) -> bool {
+        let off = ["0", "f", "F", "false", "FALSE", "False"];
+        self.value("HCLOUD_LOAD_BALANCERS_ENABLED").is_ok_and(|value| off.contains(&value))
+    }
+
     /// The Services it makes load balancers for.
     pub fn services(&self, facts: &'a Facts) -> Known<impl Iterator<Item = &'a Service>> {
-        Ok(facts.all::<Service>()?.iter().filter(|service| service.wants_load_balancer()))
+        let none = self.leaves_load_balancers();
+        Ok(facts.all::<Service>()?.iter().filter(move |service| !none && service.wants_load_balancer()))
     }
 
     /// Where it would put a new load balancer for that Service. Annotations win over variables, an empty annotation

@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
 
+pub use fold::rank;
+
 use crate::domain::cluster::Cluster;
 use crate::facts::{Facts, Gap, Text, Why};
 use crate::{Check, Finding, Severity, Verdict};

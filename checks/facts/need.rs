@@ -31,6 +31,7 @@ pub struct Need {
     encode: fn(&Part) -> Value,
     join: fn(Vec<Part>) -> Part,
     len: fn(&Part) -> usize,
+    references: fn(&Part) -> Vec<ObjectRef>,
 }
 
 /// Where the items of a need come from.
@@ -149,7 +150,16 @@ impl Need {
         from: Origin,
         decode: fn(&Need, &[u8]) -> Result<Page, serde_json::Error>,
     ) -> Need {
-        Need { key, from, decode, load: load::<T>, encode: encode::<T>, join: join::<T>, len: len::<T> }
+        Need {
+            key,
+            from,
+            decode,
+            load: load::<T>,
+            encode: encode::<T>,
+            join: join::<T>,
+            len: len::<T>,
+            references: references::<T>,
+        }
     }
 
     /// Decodes one response body. Errors: not the JSON that the API promises.
@@ -174,6 +184,11 @@ impl Need {
 
     pub fn len(&self, part: &Part) -> usize {
         (self.len)(part)
+    }
+
+    /// The names of the items, in their order.
+    pub fn references(&self, part: &Part) -> Vec<ObjectRef> {
+        (self.references)(part)
     }
 
     /// `kubernetes`, `hcloud` or `kubelets`.
@@ -273,4 +288,8 @@ fn join<T: Kind>(pages: Vec<Part>) -> Part {
 
 fn len<T: Kind>(part: &Part) -> usize {
     part.downcast_ref::<Vec<T>>().map_or(0, Vec::len)
+}
+
+fn references<T: Kind>(part: &Part) -> Vec<ObjectRef> {
+    part.downcast_ref::<Vec<T>>().into_iter().flatten().map(T::reference).collect()
 }

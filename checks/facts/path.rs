@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-/// The value at `path` as a reader would write it; `None` when nothing is set there. Lists of plain values are
-/// joined by `, `; anything nested is compact JSON.
+/// The value at `path` as a reader would write it; `None` when nothing is set there, or an empty list. Lists of plain
+/// values are joined by `, `; anything nested is compact JSON.
 pub fn resolve(object: &Value, path: &str) -> Option<String> {
     if let Some(name) = path.strip_prefix("env ") {
         return env(object, name);
@@ -17,6 +17,7 @@ pub fn resolve(object: &Value, path: &str) -> Option<String> {
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::Null => None,
+        Value::Array(items) if items.is_empty() => None,
         Value::String(s) => Some(s.clone()),
         Value::Array(items) if items.iter().all(|v| !v.is_array() && !v.is_object()) => {
             Some(items.iter().filter_map(plain).collect::<Vec<_>>().join(", "))

@@ -6,14 +6,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Text;
 
 /// Declares slim structs in the shape the API uses. The struct is the allow-list: what is not named is never stored.
+/// Kubernetes (`camelCase`) leaves out what is empty; Hetzner (`snake_case`) always writes it, so that `false` is a value.
 macro_rules! wire {
-    ($case:literal $( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$fmeta:meta])* pub $field:ident : $ty:ty, )* } )*) => { $(
+    ("camelCase" $($structs:tt)*) => {
+        $crate::facts::wire::wire! { @ "camelCase" (
+            deserialize_with = "crate::facts::wire::lenient",
+            skip_serializing_if = "crate::facts::wire::is_default"
+        ) $($structs)* }
+    };
+    ("snake_case" $($structs:tt)*) => {
+        $crate::facts::wire::wire! { @ "snake_case" (deserialize_with = "crate::facts::wire::lenient") $($structs)* }
+    };
+    (@ $case:literal $field_rules:tt
+        $( $(#[$meta:meta])* pub struct $name:ident { $( $(#[$fmeta:meta])* pub $field:ident : $ty:ty, )* } )*
+    ) => { $(
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = $case, default)]
         pub struct $name { $(
             $(#[$fmeta])*
-            #[serde(deserialize_with = "crate::facts::wire::lenient", skip_serializing_if = "crate::facts::wire::is_default")]
+            #[serde $field_rules]
             pub $field: $ty,
         )* }
     )* };

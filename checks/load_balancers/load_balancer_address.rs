@@ -79,18 +79,20 @@ fn tell(facts: &Facts, service: &Service, v: &mut Verdict) -> Finding {
         }
         None => return finding,
     };
-    let logs = |why: &str| {
-        let pod = ccm.reference();
-        let workload = format!("{}/{}", pod.kind.to_lowercase(), pod.name);
-        let args = ["logs", "-n", &ccm.namespace(), &workload, "--tail", "50"];
-        Step::kubectl(Changes::Nothing, why, &args)
-    };
+    if ccm.leaves_load_balancers() {
+        finding.says = format!("Service {path} has no address: the cloud controller is told to make none");
+        finding = ccm.shown(finding, "HCLOUD_LOAD_BALANCERS_ENABLED");
+        return finding.step(Step::decide(
+            "take HCLOUD_LOAD_BALANCERS_ENABLED out of the controller's env, or name another controller in \
+             spec.loadBalancerClass",
+        ));
+    }
     if !ccm.is_ready() {
         finding.says = format!("Service {path} has no address: the cloud controller is not ready");
         if let Some(pod) = ccm.pod() {
             finding = finding.shows(pod, "status.conditions[type=Ready].status");
         }
-        return finding.step(logs("shows why the controller does not run"));
+        return finding.step(logs(&ccm, "shows why the controller does not run"));
     }
     if let Some(Some(lb)) = v.see(load_balancer_of(facts, service)) {
         return with_load_balancer(finding, service, lb, &ccm, v);
@@ -101,7 +103,7 @@ fn tell(facts: &Facts, service: &Service, v: &mut Verdict) -> Finding {
     };
     finding.says =
         format!("Service {path} has no address: the cloud controller runs but has not acted{waited}");
-    finding.step(logs("shows what the controller is doing"))
+    finding.step(logs(&ccm, "shows what the controller is doing"))
 }
 
 /// The load balancer is there and the Service has no address all the same.
@@ -132,8 +134,14 @@ fn with_load_balancer(
         ));
     }
     finding.says = format!("Service {path} has no address, though its load balancer {} exists", lb.name);
-    let args = ["logs", "-n", &ccm.namespace(), &format!("deployment/{}", hccm::NAME), "--tail", "50"];
-    finding.step(Step::kubectl(Changes::Nothing, "shows why the controller does not finish", &args))
+    finding.step(logs(ccm, "shows why the controller does not finish"))
+}
+
+fn logs(ccm: &Ccm, why: &str) -> Step {
+    let pod = ccm.reference();
+    let workload = format!("{}/{}", pod.kind.to_lowercase(), pod.name);
+    let args = ["logs", "-n", &ccm.namespace(), &workload, "--tail", "50"];
+    Step::kubectl(Changes::Nothing, why, &args)
 }
 
 fn minutes(seconds: i64) -> String {

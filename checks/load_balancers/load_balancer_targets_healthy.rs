@@ -11,7 +11,7 @@ use crate::domain::addresses::{ip, range};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, HealthStatus, LbService, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
-use crate::facts::{Facts, Kind, Known};
+use crate::facts::{Facts, Gap, Kind, Known};
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -36,19 +36,37 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+/// How long the controller may take to fill a new load balancer.
+const GRACE_SECONDS: i64 = 120;
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for service in facts.all::<Service>()?.iter().filter(|s| s.wants_load_balancer()) {
         let Some(lb) = load_balancer_of(facts, service)? else { continue };
         v.examined += 1;
-        let scene = Scene::new(facts, service, lb, v);
+        let mut gaps = Vec::new();
+        let scene = Scene::new(facts, service, lb, &mut gaps);
+        let empty = scene.empty();
+        let ports = scene.ports();
+        // What would only explain is not missed while there is nothing to explain.
+        if empty.is_none() && ports.iter().all(|port| port.unhealthy.is_empty()) {
+            continue;
+        }
+        v.gaps.extend(gaps);
+        if let Some(reason) = empty {
+            let age = service.metadata.creation_timestamp.seconds_until(facts.now);
+            if age.is_none_or(|age| age >= GRACE_SECONDS) {
+                v.findings.push(scene.tell_empty(reason));
+            }
+            continue;
+        }
         let mut by_cause: BTreeMap<Reason, Vec<Port>> = BTreeMap::new();
-        for port in scene.ports() {
+        for port in ports {
             if let Some(reason) = scene.reason(&port) {
                 by_cause.entry(reason).or_default().push(port);
             }
         }
         for (reason, ports) in by_cause {
-            let finding = scene.tell(reason, &ports, v);
+            let finding = scene.tell(reason, &ports);
             v.findings.push(finding);
         }
     }
@@ -58,12 +76,14 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
 /// Why targets are unhealthy, in the order in which it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
+    NoPorts,
     NoTargets,
     StalePort,
+    NodeDown,
     NoEndpoints,
     HealthCheck,
-    NodeDown,
     NotInNetwork,
+    NoneLocal,
     CrossNode,
     Firewall,
     Unexplained,
@@ -72,12 +92,14 @@ enum Reason {
 impl Reason {
     fn discriminator(self) -> &'static str {
         match self {
+            Reason::NoPorts => "no-ports",
             Reason::NoTargets => "no-targets",
             Reason::StalePort => "stale-port",
             Reason::NoEndpoints => "no-endpoints",
             Reason::HealthCheck => "health-check",
             Reason::NodeDown => "node-down",
             Reason::NotInNetwork => "not-in-network",
+            Reason::NoneLocal => "none-local",
             Reason::CrossNode => "cross-node",
             Reason::Firewall => "firewall",
             Reason::Unexplained => "unexplained",
@@ -96,6 +118,8 @@ struct Port<'a> {
 
 /// A server (or address) behind the load balancer; those of a label selector one by one.
 struct Member<'a> {
+    /// Where it stands in the load balancer.
+    place: String,
     server: Option<i64>,
     address: Option<&'a str>,
     private: bool,
@@ -111,35 +135,43 @@ struct Scene<'a> {
     servers: &'a [Server],
     slices: Option<Vec<&'a EndpointSlice>>,
     firewalls: Option<&'a [Firewall]>,
-    ccm: Option<Ccm<'a>>,
+    ccm: Known<Option<Ccm<'a>>>,
+    /// Not everything that could explain it could be read.
+    blind: bool,
 }
 
 impl<'a> Scene<'a> {
-    fn new(facts: &'a Facts, service: &'a Service, lb: &'a LoadBalancer, v: &mut Verdict) -> Scene<'a> {
+    fn new(facts: &'a Facts, service: &'a Service, lb: &'a LoadBalancer, gaps: &mut Vec<Gap>) -> Scene<'a> {
         let mut members = Vec::new();
-        for target in &lb.targets {
+        for (i, target) in lb.targets.iter().enumerate() {
             let address = target.ip.as_ref().map(|t| &*t.ip);
-            if target.targets.is_empty() {
+            if target.r#type != "label_selector" {
                 let (server, private) = (target.server.as_ref().map(|s| s.id), target.use_private_ip);
-                members.push(Member { server, address, private, health: &target.health_status });
+                let place = format!("targets[{i}]");
+                members.push(Member { place, server, address, private, health: &target.health_status });
             }
-            for one in &target.targets {
+            for (j, one) in target.targets.iter().enumerate() {
                 let (server, private) = (one.server.as_ref().map(|s| s.id), one.use_private_ip);
-                members.push(Member { server, address: None, private, health: &one.health_status });
+                let place = format!("targets[{i}].targets[{j}]");
+                members.push(Member { place, server, address: None, private, health: &one.health_status });
             }
         }
-        let slices = v.see(facts.all::<EndpointSlice>());
+        let slices = seen(facts.all::<EndpointSlice>(), gaps);
         let slices = slices.map(|all| all.iter().filter(|slice| slice.is_of(service)).collect());
-        Scene {
-            service,
-            lb,
-            members,
-            nodes: v.see(facts.all::<Node>()),
-            servers: v.see(facts.all::<Server>()).unwrap_or_default(),
-            slices,
-            firewalls: v.see(facts.all::<Firewall>()),
-            ccm: v.see(Ccm::find(facts)).flatten(),
+        let ccm = Ccm::find(facts);
+        gaps.extend(ccm.as_ref().err().cloned());
+        let nodes = seen(facts.all::<Node>(), gaps);
+        let servers = seen(facts.all::<Server>(), gaps).unwrap_or_default();
+        let firewalls = seen(facts.all::<Firewall>(), gaps);
+        Scene { service, lb, members, nodes, servers, slices, firewalls, ccm, blind: !gaps.is_empty() }
+    }
+
+    /// There is nothing that could be healthy.
+    fn empty(&self) -> Option<Reason> {
+        if self.lb.services.is_empty() {
+            return Some(Reason::NoPorts);
         }
+        self.members.is_empty().then_some(Reason::NoTargets)
     }
 
     fn ports(&self) -> Vec<Port<'a>> {
@@ -157,37 +189,38 @@ impl<'a> Scene<'a> {
         self.lb.services.iter().map(with).collect()
     }
 
-    /// `None` when nothing is wrong with that port. A target whose health is `unknown` is too young to judge.
+    /// `None` when nothing is wrong with that port. A target whose health is `unknown` is too young to judge. What differs
+    /// between targets is not the fault of what is the same for all of them.
     fn reason(&self, port: &Port) -> Option<Reason> {
-        if self.members.is_empty() {
-            return Some(Reason::NoTargets);
-        }
         if port.unhealthy.is_empty() {
             return None;
         }
+        let dead = port.healthy.is_empty();
         if port.node_port.is_some_and(|current| current != 0 && current != port.lb.destination_port) {
             return Some(Reason::StalePort);
-        }
-        if port.healthy.is_empty() && self.endpoint_nodes().is_some_and(|nodes| nodes.is_empty()) {
-            return Some(Reason::NoEndpoints);
-        }
-        let check = &port.lb.health_check;
-        if !check.protocol.is_empty() && check.protocol != "tcp"
-            || check.port != 0 && check.port != port.lb.destination_port
-        {
-            return Some(Reason::HealthCheck);
         }
         if port.unhealthy.iter().all(|i| self.down(&self.members[*i]).is_some()) {
             return Some(Reason::NodeDown);
         }
+        if dead && self.endpoint_nodes().is_some_and(|nodes| nodes.is_empty()) {
+            return Some(Reason::NoEndpoints);
+        }
+        let check = &port.lb.health_check;
+        let asks_more = !check.protocol.is_empty() && check.protocol != "tcp";
+        if dead && (asks_more || check.port != 0 && check.port != port.lb.destination_port) {
+            return Some(Reason::HealthCheck);
+        }
         if port.unhealthy.iter().all(|i| self.members[*i].private) && self.lb.private_net.is_empty() {
             return Some(Reason::NotInNetwork);
         }
-        let without = self.without_endpoint();
-        if without.as_ref() == Some(&port.unhealthy) {
-            // With policy Local that is how it is meant: only nodes with a pod answer.
-            let local = self.service.spec.external_traffic_policy == "Local";
-            return (!local).then_some(Reason::CrossNode);
+        let local = self.service.spec.external_traffic_policy == "Local";
+        if self.without_endpoint().as_ref() == Some(&port.unhealthy) {
+            match (local, dead) {
+                (true, false) => return None, // as it is meant: only nodes with a pod answer
+                (true, true) => return Some(Reason::NoneLocal),
+                (false, false) => return Some(Reason::CrossNode),
+                (false, true) => {} // nobody answers, so nothing shows that nodes with a pod do
+            }
         }
         if port.unhealthy.iter().all(|i| self.firewalled(&self.members[*i], port) == Some(true)) {
             return Some(Reason::Firewall);
@@ -196,7 +229,8 @@ impl<'a> Scene<'a> {
     }
 
     /// The nodes on which a ready endpoint of the Service runs. `None` when that is not known, or says nothing: Cilium
-    /// handles Gateways and Ingresses itself and gives their Services a dummy endpoint.
+    /// handles Gateways and Ingresses itself and gives their Services a dummy endpoint, and an endpoint outside the cluster has
+    /// no node.
     fn endpoint_nodes(&self) -> Option<BTreeSet<&'a str>> {
         let slices = self.slices.as_ref()?;
         let all = slices.iter().flat_map(|slice| &slice.endpoints);
@@ -204,7 +238,7 @@ impl<'a> Scene<'a> {
         let by_cilium = name.starts_with("cilium-gateway-") || name.starts_with("cilium-ingress");
         let mut nodes = BTreeSet::new();
         for endpoint in all.filter(|e| e.is_ready()) {
-            if endpoint.addresses.iter().any(|a| *a == CILIUM_DUMMY) {
+            if endpoint.node_name.is_empty() || endpoint.addresses.iter().any(|a| *a == CILIUM_DUMMY) {
                 return None;
             }
             nodes.insert(&*endpoint.node_name);
@@ -307,7 +341,22 @@ pub fn admits(firewall: &Firewall, port: i64, source: Option<IpAddr>) -> bool {
 }
 
 impl<'a> Scene<'a> {
-    fn tell(&self, reason: Reason, ports: &[Port], v: &mut Verdict) -> Finding {
+    /// Nothing is behind the load balancer, or it listens nowhere.
+    fn tell_empty(&self, reason: Reason) -> Finding {
+        let (path, lb) = (self.service.reference().path(), self.lb);
+        let (says, place, does) = match reason {
+            Reason::NoPorts => ("listens on no port", "services", "adds its ports"),
+            _ => ("has no targets", "targets", "adds the nodes again"),
+        };
+        Finding::new(self.service, format!("load balancer {} of {path} {says}", lb.name))
+            .discriminator(reason.discriminator())
+            .because("The cloud controller sets its ports first and its targets then; an error in between leaves it so.")
+            .shows(lb, place)
+            .steps(self.resync(does))
+            .verify_hcloud(&["load-balancer", "describe", &lb.name], "it lists its services and healthy targets")
+    }
+
+    fn tell(&self, reason: Reason, ports: &[Port]) -> Finding {
         let path = self.service.reference().path();
         let listen: Vec<String> = ports.iter().map(|p| p.lb.listen_port.to_string()).collect();
         let which = format!("{} {}", if listen.len() == 1 { "port" } else { "ports" }, listen.join(", "));
@@ -325,7 +374,9 @@ impl<'a> Scene<'a> {
             .relates(lb);
         for i in bad.iter().take(8) {
             for port in ports {
-                finding = self.shows_health(finding, *i, port.lb.listen_port);
+                let place = &self.members[*i].place;
+                let port = port.lb.listen_port;
+                finding = finding.shows(lb, &format!("{place}.health_status[listen_port={port}].status"));
             }
         }
         for i in &bad {
@@ -337,17 +388,14 @@ impl<'a> Scene<'a> {
         let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
         let name = &*self.service.metadata.name;
         finding = match reason {
-            Reason::NoTargets => {
-                finding.says = format!("load balancer {} of {path} has no targets", lb.name);
-                finding.shows(lb, "targets").steps(self.resync("adds the nodes again", v))
-            }
+            Reason::NoPorts | Reason::NoTargets => return self.tell_empty(reason),
             Reason::StalePort => {
                 let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
                 finding.says = about(format!("it still sends to nodePort {old}, which is now {new}"));
                 finding
                     .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
                     .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
-                    .steps(self.resync("brings every load balancer up to date", v))
+                    .steps(self.resync("brings every load balancer up to date"))
             }
             Reason::NoEndpoints => {
                 finding.says = about("the Service has no ready pod".into());
@@ -391,13 +439,28 @@ impl<'a> Scene<'a> {
             Reason::NotInNetwork => {
                 finding.says = about("it is in no network, and its targets have private addresses".into());
                 finding = finding.shows(lb, "private_net").shows(lb, "targets[0].use_private_ip");
-                if let Some(ccm) = &self.ccm {
+                if let Ok(Some(ccm)) = &self.ccm {
                     finding = ccm.shown(finding, "HCLOUD_NETWORK");
                 }
                 finding.step(Step::decide(
                     "give the cloud controller its network (HCLOUD_NETWORK): it then attaches every load balancer to it; \
                      what is attached by hand it detaches again",
                 ))
+            }
+            Reason::NoneLocal => {
+                finding.says = about("its policy is Local, and no target runs a pod of it".into());
+                for slice in self.slices.iter().flatten().filter(|slice| !slice.endpoints.is_empty()) {
+                    finding = finding.shows(*slice, "endpoints[0].nodeName");
+                }
+                let cluster = r#"{"spec":{"externalTrafficPolicy":"Cluster"}}"#;
+                let args = ["patch", "service", name, "-n", namespace, "--type", "merge", "-p", cluster];
+                finding
+                    .shows(self.service, "spec.externalTrafficPolicy")
+                    .step(
+                        Step::kubectl(Changes::Cluster, "lets every node pass traffic on to the pods", &args)
+                            .hazard("the pods then see a node's address instead of the client's"),
+                    )
+                    .step(Step::decide("or run a pod of it on a node that is a target").for_good())
             }
             Reason::CrossNode => {
                 finding.says = about(format!("exactly where none of its pods runs ({names})"));
@@ -406,7 +469,7 @@ impl<'a> Scene<'a> {
                      the nodes is broken, not the load balancer."
                         .into(),
                 );
-                for slice in self.slices.iter().flatten() {
+                for slice in self.slices.iter().flatten().filter(|slice| !slice.endpoints.is_empty()) {
                     finding = finding.shows(*slice, "endpoints[0].nodeName");
                 }
                 let local = r#"{"spec":{"externalTrafficPolicy":"Local"}}"#;
@@ -425,7 +488,10 @@ impl<'a> Scene<'a> {
             }
             Reason::Firewall => self.firewall(finding, &bad, first, about),
             Reason::Unexplained => {
-                finding.says = about(format!("none of the usual reasons fits ({names})"));
+                finding.says = about(match self.blind {
+                    true => format!("and what could explain it was not all readable ({names})"),
+                    false => format!("none of the usual reasons fits ({names})"),
+                });
                 if let Some(node) = bad.iter().find_map(|i| self.node(&self.members[*i]))
                     && let Some(address) = node.addresses("InternalIP").next()
                 {
@@ -448,49 +514,22 @@ impl<'a> Scene<'a> {
         finding.verify_hcloud(&["load-balancer", "describe", &lb.name], expect)
     }
 
-    fn shows_health(&self, finding: Finding, member: usize, port: i64) -> Finding {
-        let mut index = 0;
-        for (i, target) in self.lb.targets.iter().enumerate() {
-            let nested = target.targets.len().max(1);
-            if member < index + nested {
-                let place = match target.targets.is_empty() {
-                    true => format!("targets[{i}]"),
-                    false => format!("targets[{i}].targets[{}]", member - index),
-                };
-                return finding.shows(self.lb, &format!("{place}.health_status[listen_port={port}].status"));
-            }
-            index += nested;
-        }
-        finding
-    }
-
     /// A restarted controller ensures every load balancer anew; deleting its pod restarts it even where a rollout would
     /// wait for a free host port.
-    fn resync(&self, why: &str, _: &mut Verdict) -> Vec<Step> {
+    fn resync(&self, why: &str) -> Vec<Step> {
+        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
+        let describe = ["describe", "service", &*self.service.metadata.name, "-n", namespace];
+        let look =
+            Step::kubectl(Changes::Nothing, "shows why the controller did not do it by itself", &describe);
         match &self.ccm {
-            Some(ccm) if ccm.pod().is_some() => {
+            Err(_) => vec![look],
+            Ok(Some(ccm)) if ccm.pod().is_some() => {
                 let pod = ccm.reference();
-                let namespace = ccm.namespace();
-                vec![
-                    Step::kubectl(
-                        Changes::Nothing,
-                        "shows why the controller did not do it by itself",
-                        &[
-                            "describe",
-                            "service",
-                            &self.service.metadata.name,
-                            "-n",
-                            self.service.metadata.namespace.as_deref().unwrap_or_default(),
-                        ],
-                    ),
-                    Step::kubectl(
-                        Changes::Cloud,
-                        format!("restarts the cloud controller, which {why}"),
-                        &["delete", "pod", &pod.name, "-n", &namespace],
-                    ),
-                ]
+                let delete = ["delete", "pod", &*pod.name, "-n", &*ccm.namespace()];
+                let restart = format!("restarts the cloud controller, which {why}");
+                vec![look, Step::kubectl(Changes::Cloud, restart, &delete)]
             }
-            _ => vec![Step::decide(
+            Ok(_) => vec![Step::decide(
                 "bring the cloud controller back: it does not run, so nothing keeps load balancers up to date",
             )],
         }
@@ -515,6 +554,10 @@ impl<'a> Scene<'a> {
                 .shows(self.lb, &format!("services[listen_port={listen}].destination_port"));
             key = "load-balancer.hetzner.cloud/health-check-port";
             set = format!("{key}-");
+            if self.service.annotation("health-check-port").is_none() {
+                // set in the console: the next sync sets it back
+                return finding.shows(self.service, &annotation(key)).steps(self.resync("sets it back"));
+            }
         } else {
             let path = check.http.as_ref().map_or("/", |http| &*http.path);
             finding.says = about(format!("its health check wants an HTTP 2xx or 3xx from {path}"));
@@ -524,7 +567,7 @@ impl<'a> Scene<'a> {
                     .into(),
             );
         }
-        finding = finding.shows(self.service, &format!("metadata.annotations['{key}']"));
+        finding = finding.shows(self.service, &annotation(key));
         let why = if set.ends_with('-') {
             "asks the Service's own port"
         } else {
@@ -557,7 +600,11 @@ impl<'a> Scene<'a> {
         firewalls.sort_by_key(|f| f.id);
         firewalls.dedup_by_key(|f| f.id);
         let names: Vec<String> = firewalls.iter().map(|f| f.name.to_string()).collect();
-        let mut finding = finding.shows(self.lb, "targets[0].use_private_ip");
+        let mut finding = finding;
+        if let Some(first) = bad.first() {
+            let place = &self.members[*first].place;
+            finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
+        }
         finding.says = about(format!("firewall {} drops its checks on public addresses", some(&names)));
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
@@ -604,6 +651,15 @@ impl<'a> Scene<'a> {
             _ => finding.step(Step::decide("let the load balancer's address in, or use private addresses")),
         }
     }
+}
+
+fn annotation(key: &str) -> String {
+    format!("metadata.annotations['{key}']")
+}
+
+/// The fact, or `None` with the gap kept.
+fn seen<T>(fact: Known<T>, gaps: &mut Vec<Gap>) -> Option<T> {
+    fact.map_err(|gap| gaps.push(gap)).ok()
 }
 
 /// The first names, and how many more.

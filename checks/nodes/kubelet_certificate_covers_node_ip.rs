@@ -152,18 +152,20 @@ impl<'a> Seen<'a> {
         of(self.node) || !self.nodes.iter().filter(|n| n.name() != self.node.name()).any(of)
     }
 
-    /// Without having seen the certificate: k3s puts node-ip and node-external-ip into it, and nothing else.
+    /// Without having seen the certificate: k3s puts node-ip and node-external-ip into it, and nothing else. What node-ip
+    /// came out as, the kubelet writes onto its Node; in dual-stack it does not, and nothing can be said.
     fn predict(&self) -> Option<Finding> {
-        let mut told: Vec<IpAddr> = self.node.provided_ips().filter_map(ip).collect();
-        for flag in ["node-ip", "node-external-ip"] {
+        let given = |flag| {
             let values = k3s::arg_values(self.node, flag);
-            told.extend(values.iter().flat_map(|v| v.split(',')).filter_map(ip));
-        }
-        let by_interface = k3s::arg(self.node, "flannel-iface").is_some();
-        if told.is_empty() || by_interface || told.contains(&self.address) {
+            values.iter().flat_map(|v| v.split(',')).filter_map(ip).collect::<Vec<_>>()
+        };
+        let mut told: Vec<IpAddr> = self.node.provided_ips().filter_map(ip).collect();
+        told.extend(given("node-ip"));
+        if told.is_empty() {
             return None;
         }
-        Some(self.finding().predicted())
+        told.extend(given("node-external-ip"));
+        (!told.contains(&self.address)).then(|| self.finding().predicted())
     }
 
     fn finding(&self) -> Finding {
@@ -196,13 +198,19 @@ impl<'a> Seen<'a> {
         let unit = if node.is_control_plane() { "k3s" } else { "k3s-agent" };
         let restart = || {
             let why = format!("on node {}: k3s asks for a new certificate at every start", node.name());
-            Step::on_node(why, &["sudo", "systemctl", "restart", unit])
+            let restart = Step::on_node(why, &["sudo", "systemctl", "restart", unit]);
+            match node.is_control_plane() {
+                true => restart.hazard("the API of this server is away for some seconds"),
+                false => restart,
+            }
         };
         if node.is_etcd() && self.etcd_address() != Some(self.address) {
             return self.etcd_plan(finding);
         }
-        if node.provided_ips().filter_map(ip).any(|a| a == self.address) {
-            return finding.step(restart().hazard("the API of this server is away for some seconds"));
+        // A node-ip that only the kubelet was given stands on the Node and never in the certificate.
+        let past_k3s = k3s::arg_values(node, "kubelet-arg").iter().any(|arg| arg.starts_with("node-ip="));
+        if !past_k3s && node.provided_ips().filter_map(ip).any(|a| a == self.address) {
+            return finding.step(restart());
         }
         let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
         let config = json!({"node-ip": self.address.to_string()});

@@ -1,8 +1,194 @@
-//! The only I/O: reads a cluster into facts.
+//! The only I/O: reads a cluster into facts. Every request starts as soon as its inputs are there, all under one deadline,
+//! and each source fails alone.
 
 pub mod budget;
+pub mod certificate;
 pub mod guard;
+pub mod hcloud_config;
+pub mod hetzner;
 pub mod kubeconfig;
+pub mod kubelet;
 pub mod kubernetes;
 #[cfg(test)]
 mod loopback;
+mod progress;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use jiff::{Timestamp, Unit};
+use kairos_doctor_checks::Check;
+use kairos_doctor_checks::facts::kubelet::{ApiServer, ClusterCa, Kubelet, LogProbe};
+use kairos_doctor_checks::facts::kubernetes::{DaemonSet, Deployment, Namespace, Node, Pod, Version};
+use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Text, Why};
+use rustls::pki_types::CertificateDer;
+
+use budget::{Deadline, Meter};
+use hcloud_config::Access;
+use hetzner::Hetzner;
+use kubernetes::Kubernetes;
+use progress::Progress;
+
+/// What to read, and how to get there.
+pub struct Plan {
+    pub kubeconfig: Option<PathBuf>,
+    pub context: Option<String>,
+    pub as_user: Option<String>,
+    pub hcloud_token_file: Option<PathBuf>,
+    pub hcloud_context: Option<String>,
+    /// False leaves the Hetzner API out, on purpose.
+    pub hetzner: bool,
+    /// For the whole run.
+    pub timeout: Duration,
+    pub needs: Vec<&'static Need>,
+}
+
+/// What these checks read, and what the report's header shows.
+pub fn needs_of(checks: &[&'static Check]) -> Vec<&'static Need> {
+    let header: [&Need; 7] = [
+        &ApiServer::NEED,
+        &Version::NEED,
+        &Namespace::NEED,
+        &Node::NEED,
+        &Deployment::NEED,
+        &DaemonSet::NEED,
+        &Pod::NEED,
+    ];
+    let wanted = |need: &&&'static Need| {
+        header.contains(*need) || checks.iter().any(|check| check.needs.contains(*need))
+    };
+    let mut needs: Vec<&'static Need> = NEEDS.iter().filter(wanted).copied().collect();
+    if needs.contains(&&Kubelet::NEED) && !needs.contains(&&ClusterCa::NEED) {
+        needs.push(NEEDS.iter().find(|need| ***need == ClusterCa::NEED).expect("it is a need"));
+    }
+    needs
+}
+
+/// Reads the cluster. What could not be read is a gap; the rest is there all the same.
+///
+/// # Errors
+/// One sentence, when it could not even be attempted: no kubeconfig, an unknown context, an unreadable token file.
+pub async fn collect(plan: Plan) -> Result<(Facts, Arc<Meter>), String> {
+    let deadline = Deadline::after(plan.timeout);
+    let meter = Arc::new(Meter::default());
+    let progress = Progress::new();
+    let access = access(&plan)?;
+    let cluster = connect(&plan, deadline, meter.clone()).await?;
+    let now = Timestamp::now().round(Unit::Second).unwrap_or_else(|_| Timestamp::now());
+    let mut facts = Facts::new(now);
+    facts.context = cluster.context().map(Text::new);
+    facts.hetzner_context = access.as_ref().ok().and_then(|a| a.context.as_deref()).map(Text::new);
+    let (kubernetes, hetzner) = join(
+        read_cluster(&plan, &cluster, deadline, &progress),
+        read_hetzner(&plan, &access, deadline, &meter, &progress),
+    )
+    .await;
+    progress.done();
+    for (need, part) in kubernetes.into_iter().chain(hetzner) {
+        facts.put(need, part);
+    }
+    Ok((facts, meter))
+}
+
+type Read = (&'static Need, Known<Part>);
+
+/// `Err` is the gap that stands for all of Hetzner.
+fn access(plan: &Plan) -> Result<Known<Access>, String> {
+    if !plan.hetzner {
+        return Ok(Err(Gap::new("hcloud", Why::LeftOut, "left out by --no-hetzner")));
+    }
+    let options = hcloud_config::Options {
+        token_file: plan.hcloud_token_file.as_deref(),
+        context: plan.hcloud_context.as_deref(),
+    };
+    let access = hcloud_config::access(options, &|name| std::env::var(name).ok())?;
+    for note in access.iter().flat_map(|a| &a.notes) {
+        eprintln!("kairos-doctor: {note}");
+    }
+    Ok(access)
+}
+
+async fn connect(plan: &Plan, deadline: Deadline, meter: Arc<Meter>) -> Result<Kubernetes, String> {
+    let options = kubeconfig::Options {
+        kubeconfig: plan.kubeconfig.clone(),
+        context: plan.context.clone(),
+        impersonate: plan.as_user.clone(),
+    };
+    let around = kubeconfig::Surroundings::of_process();
+    let setup = kubeconfig::load(&options, &around, deadline).await.map_err(|e| e.to_string())?;
+    kubernetes::connect(setup, deadline, meter).await.map_err(|e| e.to_string())
+}
+
+async fn read_hetzner(
+    plan: &Plan,
+    access: &Known<Access>,
+    deadline: Deadline,
+    meter: &Meter,
+    progress: &Progress,
+) -> Vec<Read> {
+    let needs = plan.needs.iter().filter(|need| matches!(need.from, Origin::Hetzner(_)));
+    let api = access.as_ref().map_err(Gap::clone).and_then(Hetzner::new);
+    let lists = needs.map(async |need| match &api {
+        Ok(api) => (*need, progress.counted("Hetzner", api.list(need, deadline, meter)).await),
+        Err(gap) => (*need, Err(gap.clone())),
+    });
+    join_all(lists).await
+}
+
+/// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are, too.
+async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progress: &Progress) -> Vec<Read> {
+    let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
+    let needs = plan.needs.iter().filter(|need| need.source() == "kubernetes" && !is_made(need));
+    let lists = needs.map(async |need| (*need, progress.counted("Kubernetes", api.list(need)).await));
+    let (mut lists, authority) = join(join_all(lists), api.cluster_ca()).await;
+    let mut read = Vec::new();
+    let mut put = |key: &Need, part: Known<Part>| {
+        if let Some(need) = plan.needs.iter().find(|need| ***need == *key) {
+            read.push((*need, part));
+        }
+    };
+    put(&ApiServer::NEED, Ok(ApiServer::NEED.join(vec![Arc::new(vec![api.api_server().await])])));
+    put(&Version::NEED, api.version().await);
+    let mut roots: Vec<CertificateDer<'static>> = api.roots().to_vec();
+    put(
+        &ClusterCa::NEED,
+        authority.map(|authority| {
+            roots.extend(authority.roots);
+            authority.part
+        }),
+    );
+    let known = |key: &Need| lists.iter().find(|(need, _)| **need == *key).map(|(_, part)| part.clone());
+    let nodes = known(&Node::NEED).unwrap_or_else(|| Err(not_asked(&Node::NEED)));
+    let pods = known(&Pod::NEED).unwrap_or_else(|| Err(not_asked(&Pod::NEED)));
+    if plan.needs.contains(&&Kubelet::NEED) {
+        let kubelets = match &nodes {
+            Ok(nodes) => Ok(progress.kubelets(items::<Node>(nodes), &roots, deadline).await),
+            Err(gap) => Err(gap.clone()),
+        };
+        let probes = match (&nodes, &pods, &kubelets) {
+            (Ok(nodes), Ok(pods), Ok(kubelets)) => {
+                let unseen: Vec<&str> = items::<Kubelet>(kubelets)
+                    .iter()
+                    .filter(|k| k.certificate.is_none() || !k.trusted)
+                    .map(|k| &*k.node)
+                    .collect();
+                api.log_probe(items::<Pod>(pods), items::<Node>(nodes), &unseen).await
+            }
+            (Err(gap), ..) | (_, Err(gap), _) | (.., Err(gap)) => Err(gap.clone()),
+        };
+        put(&Kubelet::NEED, kubelets);
+        put(&LogProbe::NEED, probes);
+    }
+    read.append(&mut lists);
+    read
+}
+
+fn items<T: Kind>(part: &Part) -> &[T] {
+    part.downcast_ref::<Vec<T>>().map_or(&[], Vec::as_slice)
+}
+
+fn not_asked(need: &Need) -> Gap {
+    Gap::new(need.key, Why::NotRead, "it was not asked for")
+}

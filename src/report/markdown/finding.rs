@@ -1,0 +1,136 @@
+//! One root finding, open or folded.
+
+use kairos_doctor_checks::engine::{Ranked, Report};
+use kairos_doctor_checks::{Act, Changes, Confidence, Step, When};
+
+use super::escape::{Place, code, fenced, sentence};
+use crate::report::group::{Group, alike};
+use crate::report::words::{self, cut, listed, spoken};
+use crate::report::{command, yaml};
+
+/// How much is shown of lists and values.
+const FACTS: usize = 16;
+const VALUE: usize = 400;
+const NAMES: usize = 30;
+/// Commands are scrolled here and not wrapped by the reader, but a line of this width needs no scrolling.
+const WIDTH: usize = 100;
+
+pub fn confidence(ranked: &Ranked) -> &'static str {
+    match ranked.finding.confidence {
+        Confidence::Confirmed => "confirmed",
+        Confidence::Predicted => "predicted",
+    }
+}
+
+pub fn told(out: &mut String, report: &Report, group: &Group, open: bool) {
+    let root = group.root;
+    let more =
+        if group.others.is_empty() { String::new() } else { format!(" (and {})", group.others_counted()) };
+    let (code, severity) = (root.check.code, root.effective.as_str());
+    let says = cut(&root.finding.says, VALUE);
+    if open {
+        out.push_str(&format!("#### {code} {severity}: {}{more}\n\n", sentence(&says, Place::Prose)));
+    } else {
+        let says = sentence(&says, Place::Html);
+        out.push_str(&format!("<details>\n<summary><b>{code}</b> {severity}: {says}{more}</summary>\n\n"));
+    }
+    body(out, report, group);
+    if !open {
+        out.push_str("</details>\n\n");
+    }
+}
+
+fn body(out: &mut String, report: &Report, group: &Group) {
+    let finding = &group.root.finding;
+    if let Some(because) = &finding.because {
+        out.push_str(&format!("{}\n\n", sentence(because, Place::Prose)));
+    }
+    if finding.confidence == Confidence::Predicted {
+        out.push_str("Predicted from the configuration: nothing has shown it yet.\n\n");
+    }
+    if let Some(deadline) = finding.deadline {
+        out.push_str(&format!("Until {}.\n\n", words::deadline(deadline, report.generated_at)));
+    }
+    let of = |when: When| finding.steps.iter().filter(move |step| step.when == when);
+    steps(out, report, "Now", of(When::Now).collect());
+    for verify in &finding.verify {
+        out.push_str(&format!("**Verify:** {}\n\n", sentence(&verify.expect, Place::Prose)));
+        let lines = command::wrapped(&command::argv(&verify.argv, report), WIDTH, 0);
+        out.push_str(&format!("{}\n", fenced("sh", &lines)));
+    }
+    steps(out, report, "For good", of(When::ForGood).collect());
+    if !group.others.is_empty() {
+        let names = listed(&group.other_names(), NAMES);
+        let text = format!(
+            "{}: {names}. The same fault and the same fix, each with its own names",
+            group.others_counted()
+        );
+        out.push_str(&format!("**Also** {}.\n\n", sentence(&text, Place::Prose)));
+    }
+    evidence(out, report, group.root);
+    let rows = alike(&group.beneath);
+    if !rows.is_empty() {
+        out.push_str("**Explains**\n\n");
+    }
+    for (first, names) in rows.iter().take(FACTS) {
+        let same =
+            if names.is_empty() { String::new() } else { format!(" (the same: {})", listed(names, NAMES)) };
+        let text = format!("{}{same}", cut(&first.finding.says, VALUE));
+        out.push_str(&format!("- {}: {}\n", first.check.code, sentence(&text, Place::Prose)));
+    }
+    if rows.len() > FACTS {
+        out.push_str(&format!("- and {} more\n", rows.len() - FACTS));
+    }
+    if !rows.is_empty() {
+        out.push('\n');
+    }
+    out.push_str(&format!("More: `kairos-doctor explain {}`\n\n", group.root.check.code));
+}
+
+fn steps(out: &mut String, report: &Report, title: &str, steps: Vec<&Step>) {
+    for (i, step) in steps.iter().enumerate() {
+        let title = if steps.len() > 1 { format!("{title}, {}", i + 1) } else { title.to_string() };
+        let why = match (&step.act, step.changes) {
+            (Act::Decide, _) => format!("decide: {}", step.why),
+            (Act::Run(_), Changes::Nothing) => format!("{} (changes nothing)", step.why),
+            _ => step.why.clone(),
+        };
+        out.push_str(&format!("**{title}:** {}\n\n", sentence(&why, Place::Prose)));
+        if let Some(hazard) = &step.hazard {
+            out.push_str(&format!("> **Careful:** {}\n\n", sentence(hazard, Place::Prose)));
+        }
+        match &step.act {
+            Act::Decide => {}
+            Act::Write { place, snippet } => {
+                let lines: Vec<String> = yaml::text(snippet).lines().map(str::to_string).collect();
+                let place = sentence(place, Place::Prose);
+                out.push_str(&format!("In {place}:\n\n{}\n", fenced("yaml", &lines)));
+            }
+            act => out.push_str(&format!("{}\n", fenced("sh", &command::lines(act, report, WIDTH, 0)))),
+        }
+    }
+}
+
+fn evidence(out: &mut String, report: &Report, root: &Ranked) {
+    let all = &root.finding.evidence;
+    if all.is_empty() {
+        return;
+    }
+    out.push_str("**Because**\n\n| object | shows | value |\n| --- | --- | --- |\n");
+    let mut last = String::new();
+    for one in all.iter().take(FACTS) {
+        let object = words::object(&one.source);
+        let time = one.time.map(|t| format!(" ({})", words::ago(t, report.generated_at))).unwrap_or_default();
+        let value = match one.value.as_deref() {
+            None | Some("") => words::value(one.value.as_deref()),
+            Some(value) => code(&cut(value, VALUE), Place::Cell),
+        };
+        let shown = if object == last { String::new() } else { sentence(&object, Place::Cell) };
+        out.push_str(&format!("| {shown} | {} | {value}{time} |\n", code(&spoken(&one.path), Place::Cell)));
+        last = object;
+    }
+    if all.len() > FACTS {
+        out.push_str(&format!("| | | and {} more |\n", all.len() - FACTS));
+    }
+    out.push('\n');
+}

@@ -1,0 +1,254 @@
+//! Does what the command line asks for.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{CommandFactory, Parser};
+use kairos_doctor_checks::engine::{self, Report};
+use kairos_doctor_checks::facts::{Facts, NEEDS};
+use kairos_doctor_checks::{ALL, Check, Severity};
+
+use crate::cli::{
+    CheckArgs, Cli, Colour, Command, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs, chosen,
+};
+use crate::collect::{self, Plan};
+use crate::fixture::Fixture;
+use crate::redact::{self, Tally};
+use crate::report::{self, Outcome, Reads, View, catalogue, json, markdown, terminal};
+use crate::{bundle_file, demo, rbac};
+
+/// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
+const NOT_ATTEMPTED: u8 = 2;
+
+/// Runs the program and gives its exit status.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { NOT_ATTEMPTED } else { 0 });
+        }
+    };
+    // kube and reqwest ask for the process default; one TLS stack, one provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A check that panics is caught and reported as unknown; the default hook would print a trace besides.
+    std::panic::set_hook(Box::new(|panic| eprintln!("kairos-doctor: a bug, please report it: {panic}")));
+    match run(cli) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(message) => {
+            eprintln!("kairos-doctor: {message}");
+            ExitCode::from(NOT_ATTEMPTED)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8, String> {
+    match cli.command {
+        None => check(cli.check),
+        Some(Command::Check(args)) => check(args),
+        Some(Command::Demo { list: true, .. }) => {
+            let line = |f: &Fixture| format!("{:24} {}\n", demo::short(f), f.what());
+            print(&demo::all().iter().map(line).collect::<String>())
+        }
+        Some(Command::Demo { name, report, .. }) => demonstrate(name.as_deref(), report),
+        Some(Command::Collect { output, live, redact, verbose }) => collect(&output, live, redact, verbose),
+        Some(Command::Checks { output: ListFormat::Json, .. }) => {
+            print(&(serde_json::to_string_pretty(&catalogue::list_json(ALL)).expect("plain data") + "\n"))
+        }
+        Some(Command::Checks { paint, .. }) => print(&catalogue::list(ALL, &plain_view(paint))),
+        Some(Command::Explain { check, paint }) => explain(&check, paint),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "kairos-doctor", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+        Some(Command::Man) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|e| e.to_string())?;
+            print(&String::from_utf8_lossy(&page))
+        }
+        Some(Command::Schema) => print(&json::schema()),
+        Some(Command::Rbac) => print(&rbac::yaml()),
+    }
+}
+
+fn check(args: CheckArgs) -> Result<u8, String> {
+    let checks = chosen(&args.report.only, &args.report.skip)?;
+    let (facts, reads) = match &args.from {
+        Some(path) => (bundle_file::read(path)?, None),
+        None => {
+            let (facts, reads) = live(&args.live, &checks)?;
+            (facts, Some(reads))
+        }
+    };
+    let fail_on = args.report.fail_on.map_or(Some(Severity::Warning), |f| f.severity());
+    tell(&facts, &checks, &args.report, fail_on, reads)
+}
+
+fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
+    let checks = chosen(&args.only, &args.skip)?;
+    let facts = demo::dressed(&demo::named(name)?);
+    let fail_on = args.fail_on.and_then(|f| f.severity());
+    tell(&facts, &checks, &args, fail_on, None)?;
+    // Without --fail-on a demonstration ends well, whatever it shows.
+    match args.fail_on {
+        None => Ok(0),
+        Some(_) => Ok(report::outcome(&engine::run(&facts, &checks), fail_on).exit),
+    }
+}
+
+fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
+    let (mut facts, reads) = self::live(&live, ALL)?;
+    let mut replaced = None;
+    if redact.or(true) {
+        let (redacted, tally) = redact::redact(&facts);
+        (facts, replaced) = (redacted, Some(tally));
+    }
+    let bytes = bundle_file::write(output, &facts)?;
+    eprintln!(
+        "wrote {} ({} kB). Diagnose it: kairos-doctor --from {}",
+        output.display(),
+        bytes.div_ceil(1000),
+        output.display()
+    );
+    match replaced {
+        Some(tally) => eprintln!("replaced by pseudonyms: {tally}. --no-redact leaves them"),
+        None => eprintln!("nothing was replaced: it names your nodes and their addresses"),
+    }
+    if verbose {
+        eprintln!("{} requests, {} bytes, {:.1} s", reads.requests, reads.bytes, reads.seconds);
+    }
+    for need in NEEDS {
+        if let Some(Err(gap)) = facts.part(need) {
+            eprintln!("not recorded: {}: {}", need.key, gap.detail);
+        }
+    }
+    Ok(0)
+}
+
+fn live(args: &LiveArgs, checks: &[&'static Check]) -> Result<(Facts, Reads), String> {
+    let begun = Instant::now();
+    let plan = Plan {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        as_user: args.as_user.clone(),
+        hcloud_token_file: args.hcloud_token_file.clone(),
+        hcloud_context: args.hcloud_context.clone(),
+        hetzner: !args.no_hetzner,
+        timeout: args.timeout,
+        needs: collect::needs_of(checks),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| format!("cannot start: {e}"))?;
+    let collected = runtime.block_on(collect::collect(plan));
+    // Whoever still hangs (a name look-up, say) is not waited for.
+    runtime.shutdown_background();
+    let (facts, meter) = collected?;
+    let (log, bytes) = (meter.log(), meter.total_bytes());
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok((facts, Reads { requests: log.len(), bytes, seconds, log }))
+}
+
+/// Judges the facts and writes the report in every form that was asked for.
+fn tell(
+    facts: &Facts,
+    checks: &[&'static Check],
+    args: &ReportArgs,
+    fail_on: Option<Severity>,
+    reads: Option<Reads>,
+) -> Result<u8, String> {
+    let open = engine::run(facts, checks);
+    let outcome = report::outcome(&open, fail_on);
+    let exit = outcome.exit;
+    let mut redacted: Option<(Report, Tally)> = None;
+    let mut form = |format: Format, to_stdout: bool| {
+        let hide = args.redact.or(format == Format::Markdown);
+        if hide && redacted.is_none() {
+            let (facts, tally) = redact::redact(facts);
+            redacted = Some((engine::run(&facts, checks), tally));
+        }
+        let (report, tally) = match &redacted {
+            Some((report, tally)) if hide => (report, Some(tally)),
+            _ => (&open, None),
+        };
+        let view = View {
+            width: width(),
+            colour: to_stdout && colour(args.paint, true),
+            verbose: args.verbose,
+            quiet: args.quiet,
+            min_severity: args.min_severity.into(),
+            outcome: outcome.clone(),
+            reads: reads.clone(),
+            replaced: tally.map(|t| t.to_string()),
+        };
+        match format {
+            Format::Terminal => terminal::render(report, &view),
+            Format::Json => json::render(report, &view),
+            Format::Markdown => markdown::render(report, &view),
+        }
+    };
+    for (format, path) in &args.output_file {
+        let text = form(*format, false);
+        bundle_file::write_whole(path, text.as_bytes())
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    }
+    print(&form(args.output, true))?;
+    Ok(exit)
+}
+
+fn explain(name: &str, paint: PaintArgs) -> Result<u8, String> {
+    let check = catalogue::find(ALL, name)?;
+    let example = demo::example(check.code).map(|fixture| engine::run(&demo::dressed(&fixture), ALL));
+    let found = example.as_ref().and_then(|report| {
+        let ranked = report.findings.iter().find(|f| f.check.code == check.code)?;
+        Some((report, ranked))
+    });
+    print(&catalogue::page(check, ALL, found, &plain_view(paint)))
+}
+
+/// How a list or a page is shown: nothing is filtered, and nothing was read for it.
+fn plain_view(paint: PaintArgs) -> View {
+    View {
+        width: width(),
+        colour: colour(paint, true),
+        verbose: false,
+        quiet: false,
+        min_severity: Severity::Info,
+        outcome: Outcome { exit: 0, why: String::new() },
+        reads: None,
+        replaced: None,
+    }
+}
+
+/// Standard output; that a reader has gone away is no error.
+fn print(text: &str) -> Result<u8, String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the report: {e}")),
+        _ => Ok(0),
+    }
+}
+
+fn colour(paint: PaintArgs, to_stdout: bool) -> bool {
+    match paint.color {
+        Colour::Always => true,
+        Colour::Never => false,
+        Colour::Auto => {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+                || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            to_stdout && !refused && std::io::stdout().is_terminal()
+        }
+    }
+}
+
+/// The terminal's width, else 80 columns; `COLUMNS` is what scripts and tests set.
+fn width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let seen = || terminal_size::terminal_size().map(|(w, _)| usize::from(w.0));
+    told.or_else(seen).unwrap_or(80).clamp(40, 200)
+}

@@ -1,0 +1,119 @@
+//! Hostile text in every string of a cluster: nothing panics, and no report shows more than text.
+
+use kairos_doctor_checks::engine::{self, Report};
+use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::{ALL, Act};
+use serde_json::Value;
+
+use crate::cases::{CASES, Case, none};
+
+/// Every renderer; what each must hold is in `harmless`.
+const RENDERERS: &[fn(&Report) -> String] = &[];
+
+const HOSTILE: &[&str] = &[
+    "\u{1b}[2J\u{1b}]0;owned\u{7}",
+    "a\nb\r\n\u{2028}c\u{202e}d\u{200b}",
+    "'; rm -rf / #",
+    "</script><img src=x onerror=alert(1)>",
+    "`| [x](javascript:alert(1)) |\n# h",
+    "",
+    "-1",
+    "99999999999999999999",
+    "x509: certificate is valid for , not ",
+    "127.0.0.1,::1,",
+    "hcloud://",
+    "80-",
+    "[\"--node-ip\",\"\"]",
+];
+
+#[test]
+fn hostile_text_everywhere_at_once() {
+    let mut wrong = Vec::new();
+    for (i, case) in CASES.iter().enumerate() {
+        for (n, text) in HOSTILE.iter().enumerate() {
+            let replace = (i + n) % 2 == 0;
+            let mut bundle = case.bundle.clone();
+            each(&mut bundle["parts"], &mut |leaf| {
+                *leaf = if replace { text.to_string() } else { format!("{leaf}{text}") };
+            });
+            diagnose(&bundle, case, text, &mut wrong);
+        }
+    }
+    none(wrong);
+}
+
+#[test]
+fn hostile_text_in_one_place_at_a_time() {
+    let mut wrong = Vec::new();
+    let broken = CASES.iter().filter(|case| case.fixture.name().starts_with("incidents/"));
+    for case in broken {
+        let mut count = 0;
+        each(&mut case.bundle["parts"].clone(), &mut |_| count += 1);
+        for at in (0..count).step_by(3) {
+            let (mut bundle, mut here) = (case.bundle.clone(), 0);
+            let text = HOSTILE[at % HOSTILE.len()];
+            each(&mut bundle["parts"], &mut |leaf| {
+                if here == at {
+                    *leaf = text.to_string();
+                }
+                here += 1;
+            });
+            diagnose(&bundle, case, text, &mut wrong);
+        }
+    }
+    none(wrong);
+}
+
+fn each(value: &mut Value, act: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => act(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| each(item, act)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| each(field, act)),
+        _ => {}
+    }
+}
+
+fn diagnose(bundle: &Value, case: &Case, text: &str, wrong: &mut Vec<String>) {
+    // A time or address that is none makes the object unreadable at most, never the program.
+    let Ok(facts) = Facts::from_bundle(bundle) else { return };
+    let report = engine::run(&facts, ALL);
+    let mut blame = |what: String| wrong.push(format!("{} with {text:?}: {what}", case.fixture.name()));
+    for checked in &report.checks {
+        if checked.detail.starts_with("a bug in ") {
+            blame(format!("{} panics: {}", checked.check.code, checked.detail));
+        }
+    }
+    let mut ids: Vec<&str> = report.findings.iter().map(|f| f.id.as_str()).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.len() != report.findings.len() {
+        blame("two findings have one ID".into());
+    }
+    for f in &report.findings {
+        let start = format!("{}/{}/", f.check.code, f.finding.subject.kind);
+        if !f.id.starts_with(&start) || !harmless(&f.id) {
+            blame(format!("the ID {:?}", f.id));
+        }
+        let steps = f.finding.steps.iter();
+        let commands = steps.clone().filter_map(|step| match &step.act {
+            Act::Run(argv) => Some(argv.join(" ")),
+            _ => None,
+        });
+        let texts = [f.finding.says.clone()].into_iter().chain(f.finding.because.clone());
+        let texts = texts.chain(steps.map(|step| step.why.clone())).chain(commands);
+        for text in texts.filter(|text| !harmless(text)) {
+            blame(format!("{} says {text:?}", f.id));
+        }
+    }
+    for render in RENDERERS {
+        render(&report);
+    }
+}
+
+/// No control character, no direction mark.
+fn harmless(text: &str) -> bool {
+    !text.chars().any(|c| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}'..='\u{2029}')
+    })
+}

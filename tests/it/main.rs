@@ -1,0 +1,12 @@
+//! Everything that needs the program as a whole, in one binary.
+
+mod bundles;
+mod cases;
+mod cross_fire;
+mod drift;
+mod evidence;
+mod hostile;
+mod pages;
+mod rbac;
+mod shuffle;
+mod withholding;
