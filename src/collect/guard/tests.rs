@@ -136,13 +136,9 @@ fn query_keys_and_their_values_are_listed() {
         "?limit=5&continue=%",
         "?limit=5&continue=%ff",
         "?%6cimit=5",
-        "?limit=5&continue=a#b&watch=1",
         "?limit=5&timeoutSeconds=9",
         "?LIMIT=5",
     ] {
-        if query == "?limit=5&continue=a#b&watch=1" {
-            continue; // A fragment is no part of a request, and is never sent.
-        }
         refused(&format!("{list}{query}"));
     }
     refused("/version?limit=5");
@@ -292,7 +288,7 @@ fn harmless(request: &Request<Vec<u8>>) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_passes_is_harmless(request in requests()) {

@@ -7,7 +7,7 @@ use kube::config::{AuthInfo, AuthProviderConfig, Cluster};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::SetupError;
 
@@ -43,11 +43,11 @@ pub(super) fn roots(pem: &[u8], place: &str) -> Result<Vec<CertificateDer<'stati
     Ok(roots)
 }
 
-/// Makes of the user what kube can take without running or reading anything: files are read now (a trailing newline in a
-/// token is no part of it, which kube would trip over), an old `auth-provider` gives the token that it holds.
+/// Makes of the user what kube can take without running or reading anything: files are read now, and an old
+/// `auth-provider` gives the token that it holds.
 ///
 /// # Errors
-/// When a file cannot be read, or the provider holds no token.
+/// When a file cannot be read, the provider holds no token, or a token or certificate is none.
 pub(super) fn settle(user: &mut AuthInfo, place: &str) -> Result<(), SetupError> {
     if let Some(provider) = user.auth_provider.take() {
         user.token = Some(token_of(&provider, place)?);
@@ -56,11 +56,10 @@ pub(super) fn settle(user: &mut AuthInfo, place: &str) -> Result<(), SetupError>
         && user.token.is_none()
     {
         let token = read(&file, "token", place)?;
-        let token = String::from_utf8_lossy(&token).trim().to_owned();
-        if token.is_empty() {
-            return Err(SetupError::new(format!("the token file of {place}, {file}, is empty")));
-        }
-        user.token = Some(SecretString::from(token));
+        user.token = Some(SecretString::from(String::from_utf8_lossy(&token).into_owned()));
+    }
+    if let Some(token) = user.token.take() {
+        user.token = Some(proper(&token, place)?);
     }
     if let (None, Some(file)) = (&user.client_certificate_data, user.client_certificate.take()) {
         user.client_certificate_data = Some(STANDARD.encode(read(&file, "client certificate", place)?));
@@ -78,6 +77,19 @@ pub(super) fn settle(user: &mut AuthInfo, place: &str) -> Result<(), SetupError>
         }
         _ => Ok(()),
     }
+}
+
+/// The token without the white space around it, which a file or a block of YAML ends with; kube panics on what no header
+/// can hold.
+fn proper(token: &SecretString, place: &str) -> Result<SecretString, SetupError> {
+    let token = token.expose_secret().trim();
+    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        let what = if token.is_empty() { "is empty" } else { "holds characters that no token has" };
+        return Err(SetupError::new(format!(
+            "the token of {place} {what}; get a new one, or name another context with --context"
+        )));
+    }
+    Ok(SecretString::from(token))
 }
 
 fn token_of(provider: &AuthProviderConfig, place: &str) -> Result<SecretString, SetupError> {

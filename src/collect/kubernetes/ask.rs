@@ -45,6 +45,7 @@ impl Kubernetes {
             let (head, body) = response.into_parts();
             let cap = if head.status == StatusCode::OK { BODY_CAP } else { ERROR_CAP };
             let (body, whole) = read(body, cap).await?;
+            self.meter.bytes(body.len());
             Ok(Answer { status: head.status, body, whole, after: retry_after(&head.headers) })
         })
         .await

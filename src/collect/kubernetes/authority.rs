@@ -38,13 +38,14 @@ struct Data {
 }
 
 impl Kubernetes {
-    /// Reads the ConfigMap of [`ClusterCa::NEED`].
+    /// Reads the ConfigMap of [`ClusterCa::NEED`], once.
     ///
     /// # Errors
     /// When it could not be read, or holds no certificate.
     pub async fn cluster_ca(&self) -> Known<Authority> {
         self.reached().await?;
-        self.read_authority().await.map_err(|trouble| trouble.gap(ClusterCa::NEED.key))
+        let read = async || self.read_authority().await.map_err(|trouble| trouble.gap(ClusterCa::NEED.key));
+        self.authority.get_or_init(read).await.clone()
     }
 
     async fn read_authority(&self) -> Result<Authority, Trouble> {

@@ -11,8 +11,14 @@ use serde::Deserialize;
 use super::Kubernetes;
 use crate::collect::guard::Get;
 
-/// The versions of each group; `None` for the resources when the server did not tell them.
-pub(super) struct Served(BTreeMap<String, Vec<(String, Option<Vec<String>>)>>);
+/// The versions of each group.
+pub(super) struct Served(BTreeMap<String, Vec<ServedVersion>>);
+
+struct ServedVersion {
+    name: String,
+    /// `None` when the server did not tell.
+    resources: Option<Vec<String>>,
+}
 
 /// Where a resource can be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,7 +95,7 @@ impl Served {
             // What a stale version (an aggregated API server that is away) lists may be out of date.
             let told = aggregated && version.freshness != "Stale";
             let resources = version.resources.into_iter().map(|listed| listed.resource).collect();
-            (version.version, told.then_some(resources))
+            ServedVersion { name: version.version, resources: told.then_some(resources) }
         };
         let of_group = |group: Group| {
             let name = if aggregated { group.metadata.name } else { group.name };
@@ -101,11 +107,10 @@ impl Served {
     pub(super) fn choose(&self, resource: &Resource) -> Choice {
         let Some(versions) = self.0.get(resource.group) else { return Choice::Absent };
         let plural = resource.plural;
-        let may_have = |told: &Option<Vec<String>>| {
-            told.as_ref().is_none_or(|told| told.iter().any(|name| name == plural))
+        let may_have = |version: &&ServedVersion| {
+            version.resources.as_ref().is_none_or(|told| told.iter().any(|name| name == plural))
         };
-        let served: Vec<&String> =
-            versions.iter().filter(|(_, told)| may_have(told)).map(|(v, _)| v).collect();
+        let served: Vec<&String> = versions.iter().filter(may_have).map(|version| &version.name).collect();
         let read: Vec<&'static str> =
             resource.versions.iter().copied().filter(|wanted| served.iter().any(|v| v == wanted)).collect();
         match (read.is_empty(), served.is_empty()) {

@@ -85,6 +85,8 @@ fn by_tls(error: &(dyn Error + 'static)) -> Option<Failure> {
             | Alert::CertificateUnknown
             | Alert::UnknownCA
             | Alert::AccessDenied
+            // Signed by a namesake of the authority that it trusts.
+            | Alert::DecryptError
             | Alert::CertificateRequired,
         ) => Failure::new("unauthorized", error.to_string()),
         rustls::Error::InvalidMessage(_) => {

@@ -1,4 +1,4 @@
-//! The Kubernetes API: every request goes through [`Kubernetes::ask`], behind the guard, under the deadline.
+//! The Kubernetes API: every request goes through one client, behind the guard, under the deadline.
 
 mod ask;
 mod authority;
@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
 pub use authority::Authority;
+pub use log_probe::MOST_NODES;
 
 use super::budget::{Deadline, Meter};
 use super::guard::Guard;
@@ -34,6 +35,8 @@ pub struct Kubernetes {
     deadline: Deadline,
     reach: OnceCell<Reach>,
     served: OnceCell<Option<Served>>,
+    authority: OnceCell<Known<Authority>>,
+    meter: Arc<Meter>,
 }
 
 /// What the first request showed; nothing else is asked before it is known.
@@ -49,10 +52,9 @@ struct Reach {
 /// # Errors
 /// When the credentials or the proxy cannot be used at all.
 pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Result<Kubernetes, SetupError> {
-    let config = setup.config.clone();
+    let (config, guard) = (setup.config.clone(), Guard::new(Arc::clone(&meter)));
     // Reading the system's certificate authorities takes a moment, and blocks.
-    let client =
-        spawn_blocking(move || Ok(ClientBuilder::try_from(config)?.with_layer(&Guard::new(meter)).build()));
+    let client = spawn_blocking(move || Ok(ClientBuilder::try_from(config)?.with_layer(&guard).build()));
     let client =
         client.await.map_err(|e| SetupError::new(format!("making the Kubernetes client failed: {e}")))?;
     let client = client.map_err(|e: kube::Error| {
@@ -62,7 +64,15 @@ pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Res
             failure::root_cause(&e)
         ))
     })?;
-    Ok(Kubernetes { client, setup, deadline, reach: OnceCell::new(), served: OnceCell::new() })
+    Ok(Kubernetes {
+        client,
+        setup,
+        deadline,
+        reach: OnceCell::new(),
+        served: OnceCell::new(),
+        authority: OnceCell::new(),
+        meter,
+    })
 }
 
 impl Kubernetes {

@@ -49,11 +49,15 @@ impl Kubernetes {
     }
 
     async fn first_request(&self) -> Reach {
-        let (addresses, unresolved) = self.resolve().await;
-        let judged = match unresolved {
-            // A proxy resolves names itself.
-            Some(unresolved) if self.setup.proxy().is_none() => unresolved,
-            _ => self.ask_version().await,
+        let (addresses, judged) = if self.setup.proxy().is_some() {
+            // It resolves names itself; what they are here is only good to know.
+            let ((addresses, _), judged) = tokio::join!(self.resolve(), self.ask_version());
+            (addresses, judged)
+        } else {
+            match self.resolve().await {
+                (addresses, None) => (addresses, self.ask_version().await),
+                (addresses, Some(unresolved)) => (addresses, unresolved),
+            }
         };
         let detail = match self.setup.proxy() {
             Some(proxy) if judged.outcome != "answered" => {

@@ -1,0 +1,212 @@
+//! Pages, and what goes wrong with them.
+
+use super::*;
+
+async fn read(server: &Loopback, need: &Need) -> Known<Part> {
+    client(server).await.list(need).await
+}
+
+/// The gap of a list that is answered like this.
+async fn gap_of(need: &Need, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Gap {
+    let server = serve(answer).await;
+    let gap = read(&server, need).await.expect_err("it is a gap");
+    assert!(!gap.detail.contains("not-to-be-seen"), "{}", gap.detail);
+    gap
+}
+
+const DISCOVERED: &str = r#"{"kind":"APIGroupDiscoveryList","items":[
+    {"metadata":{"name":"gateway.networking.k8s.io"},"versions":[{"version":"v1beta1","freshness":"Current",
+     "resources":[{"resource":"gateways"}]}]}]}"#;
+
+#[tokio::test]
+async fn pages_are_put_together_sorted_and_once_each() {
+    let server = serve(|target| match target {
+        "/api/v1/pods?limit=500" => list(&["c", "b"], "token/+="),
+        "/api/v1/pods?limit=500&continue=token%2F%2B%3D" => list(&[], "second"),
+        "/api/v1/pods?limit=500&continue=second" => list(&["a", "b"], ""),
+        _ => reply(404, ""),
+    })
+    .await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b", "c"]);
+    assert!(server.heads().iter().all(|head| head.contains("authorization: Bearer not-to-be-seen")));
+}
+
+#[tokio::test]
+async fn a_repeated_token_ends_the_list() {
+    let server = serve(|_| list(&["a"], "again")).await;
+    let gap = read(&server, &Pod::NEED).await.err().unwrap();
+    assert_eq!((&*gap.need, gap.why), ("pods", Why::Malformed));
+    assert_eq!(gap.detail, "GET /api/v1/pods gave the same `continue` token twice");
+    assert_eq!(server.targets().len(), 3);
+}
+
+#[tokio::test]
+async fn an_expired_token_begins_the_list_anew_once() {
+    let times = Arc::new(AtomicUsize::new(0));
+    let expire = |until: usize, times: Arc<AtomicUsize>| {
+        move |target: &str| match target {
+            "/api/v1/pods?limit=500" => list(&["a"], "next"),
+            _ if times.fetch_add(1, Relaxed) < until => status(410, "Expired", "the token is too old"),
+            _ => list(&["b"], ""),
+        }
+    };
+    let server = serve(expire(1, Arc::clone(&times))).await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b"]);
+    times.store(0, Relaxed);
+    let gap = gap_of(&Pod::NEED, expire(9, times)).await;
+    assert_eq!(
+        (gap.why, &*gap.detail),
+        (Why::Malformed, "GET /api/v1/pods was answered 410: the token is too old")
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_left_and_a_smaller_page_tried() {
+    let server = serve(|_| Reply::Endless).await;
+    let gap = read(&server, &Pod::NEED).await.err().unwrap();
+    assert_eq!(gap.why, Why::Malformed);
+    assert!(gap.detail.contains("a page of 100 is too large"), "{}", gap.detail);
+    assert_eq!(server.targets()[1..], ["/api/v1/pods?limit=500", "/api/v1/pods?limit=100"]);
+
+    let server =
+        serve(|target| if target.contains("limit=500") { Reply::Endless } else { list(&["a"], "") }).await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a"]);
+}
+
+#[tokio::test]
+async fn each_failure_is_one_sentence() {
+    let message =
+        "pods is forbidden: User \"x\" cannot list resource \"pods\" in API group \"\" at the cluster scope";
+    let gap = gap_of(&Pod::NEED, move |_| status(403, "Forbidden", message)).await;
+    assert_eq!((&*gap.need, gap.why), ("pods", Why::Forbidden));
+    assert_eq!(gap.detail, format!("GET /api/v1/pods was answered 403: {message}").as_str());
+    let html = format!("<html>\n <title>502</title>{}</html>", "x".repeat(5000));
+    let gap = gap_of(&Pod::NEED, move |_| reply_with(502, "content-type: text/html\r\n", &html)).await;
+    assert_eq!(gap.why, Why::Unreachable);
+    assert!(gap.detail.starts_with("GET /api/v1/pods was answered 502: <html> <title>502</title>xxx"));
+    assert!(gap.detail.chars().count() < 260);
+    let gap = gap_of(&Pod::NEED, |_| reply(200, r#"{"items":[{"metadata":"not-to-be-seen"}]}"#)).await;
+    assert_eq!(gap.why, Why::Malformed);
+    assert!(gap.detail.contains("JSON of another shape (line 1"), "{}", gap.detail);
+    let gap = gap_of(&Pod::NEED, |_| reply(200, "<html>log in</html>")).await;
+    assert!(gap.detail.contains("no JSON: <html>log in</html>"), "{}", gap.detail);
+    let gap = gap_of(&Pod::NEED, |_| reply(404, "")).await;
+    assert_eq!((gap.why, &*gap.detail), (Why::Malformed, "GET /api/v1/pods was answered 404"));
+    let gap = gap_of(&Pod::NEED, |_| Reply::Cut).await;
+    assert_eq!((gap.why, &*gap.detail), (Why::Unreachable, "GET /api/v1/pods: the connection was cut"));
+}
+
+#[tokio::test]
+async fn a_source_that_fails_leaves_the_others() {
+    let server =
+        serve(|target| if target.contains("pods") { reply(500, "{}") } else { list(&["a"], "") }).await;
+    let kubernetes = client(&server).await;
+    let (pods, nodes, services) = tokio::join!(
+        kubernetes.list(&Pod::NEED),
+        kubernetes.list(&Node::NEED),
+        kubernetes.list(&Service::NEED)
+    );
+    assert!(pods.is_err());
+    assert_eq!(names::<Node>(&nodes.unwrap()), ["a"]);
+    assert!(services.is_ok());
+}
+
+#[tokio::test]
+async fn what_passes_is_asked_again_but_not_for_long() {
+    let times = AtomicUsize::new(0);
+    let server = serve(move |_| match times.fetch_add(1, Relaxed) {
+        0 => reply_with(429, "retry-after: 0\r\n", ""),
+        1 => reply(503, ""),
+        _ => list(&["a"], ""),
+    })
+    .await;
+    assert!(read(&server, &Pod::NEED).await.is_ok());
+
+    let server = serve(|_| reply_with(429, "retry-after: 86400\r\n", "")).await;
+    let url = format!("http://{}", server.address);
+    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_secs(2)).await;
+    let begun = Instant::now();
+    let gap = kubernetes.list(&Pod::NEED).await.err().unwrap();
+    assert_eq!((gap.why, &*gap.detail), (Why::RateLimited, "GET /api/v1/pods was answered 429"));
+    assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_answered_ends_at_the_deadline() {
+    let server = serve(|_| Reply::Silence).await;
+    let url = format!("http://{}", server.address);
+    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_millis(500)).await;
+    let begun = Instant::now();
+    let gap = kubernetes.list(&Pod::NEED).await.err().unwrap();
+    assert_eq!((&*gap.need, gap.why), ("pods", Why::TimedOut));
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    let gap = kubernetes.list(&Node::NEED).await.err().unwrap();
+    assert!(gap.detail.contains("before it was asked"), "{}", gap.detail);
+}
+
+#[tokio::test]
+async fn a_custom_resource_is_read_in_the_served_version_or_is_known_to_be_absent() {
+    let server = serve(|target| match target {
+        "/apis" => reply(200, DISCOVERED),
+        "/apis/gateway.networking.k8s.io/v1beta1/gateways?limit=500" => list(&["web"], ""),
+        _ => status(403, "Forbidden", "forbidden"),
+    })
+    .await;
+    let kubernetes = client(&server).await;
+    let (gateways, charts) = tokio::join!(kubernetes.list(&Gateway::NEED), kubernetes.list(&HelmChart::NEED));
+    assert_eq!(names::<Gateway>(&gateways.unwrap()), ["web"]);
+    assert!(names::<HelmChart>(&charts.unwrap()).is_empty(), "403 on what is not installed is no gap");
+    let mut targets = server.targets();
+    targets.sort();
+    assert_eq!(targets, ["/apis", "/apis/gateway.networking.k8s.io/v1beta1/gateways?limit=500", "/version"]);
+    assert!(server.heads().iter().any(|head| head.contains("as=APIGroupDiscoveryList,application/json")));
+    // What is installed and may not be read is one.
+    let gap = gap_of(&Gateway::NEED, |target| {
+        if target == "/apis" { reply(200, DISCOVERED) } else { status(403, "Forbidden", "no") }
+    })
+    .await;
+    assert_eq!((&*gap.need, gap.why), ("gateways", Why::Forbidden));
+}
+
+#[tokio::test]
+async fn without_discovery_the_versions_are_tried() {
+    let server = serve(|target| match target {
+        "/apis/gateway.networking.k8s.io/v1beta1/gateways?limit=500" => list(&["web"], ""),
+        "/apis" => status(403, "Forbidden", "no"),
+        _ => reply(404, "404 page not found\n"),
+    })
+    .await;
+    let kubernetes = client(&server).await;
+    assert_eq!(names::<Gateway>(&kubernetes.list(&Gateway::NEED).await.unwrap()), ["web"]);
+    assert!(names::<HelmChart>(&kubernetes.list(&HelmChart::NEED).await.unwrap()).is_empty());
+    let gap = gap_of(&HelmChart::NEED, |_| status(403, "Forbidden", "no")).await;
+    assert_eq!((&*gap.need, gap.why), ("helmcharts", Why::Forbidden));
+}
+
+#[tokio::test]
+async fn needs_of_other_sources_are_not_asked_of_kubernetes() {
+    let server = serve(|_| reply(404, "")).await;
+    let need = &kairos_doctor_checks::facts::hetzner::Server::NEED;
+    assert!(read(&server, need).await.is_err());
+    assert_eq!(server.targets(), ["/version"]);
+    assert_eq!(names::<Version>(&read(&server, &Version::NEED).await.unwrap()), ["v1.35.5+k3s1"]);
+}
+
+#[tokio::test]
+async fn lists_can_be_read_in_tasks_of_their_own() {
+    let server =
+        serve(|target| if target == "/apis" { reply(200, DISCOVERED) } else { list(&["a"], "") }).await;
+    let kubernetes = Arc::new(client(&server).await);
+    let tasks = [&Pod::NEED, &Gateway::NEED, &Node::NEED].map(|need| {
+        let kubernetes = Arc::clone(&kubernetes);
+        tokio::spawn(async move {
+            let _ = kubernetes.cluster_ca().await;
+            kubernetes.list(need).await.is_ok()
+        })
+    });
+    for task in tasks {
+        assert!(task.await.unwrap());
+    }
+    let once = server.targets().iter().filter(|target| target.contains("configmaps")).count();
+    assert_eq!(once, 1);
+}
