@@ -7,6 +7,7 @@
 //! - `change`: a JSON merge patch (RFC 7396), addressed by part and object: `nodes: {k1: {…}}`. Objects are named by
 //!   `namespace/name` or `name`, kubelets by `node address`, log probes by `node`; `null` removes one. A new object takes
 //!   its name from there, and may start as a copy: `like: k1`. Lists are replaced whole.
+//! - `also`: more of the change, which belongs to the picture and which no check needs to see it.
 //! - `gaps`: parts that could not be read: `{part: {why, detail, need}}`; `kubernetes` and `hcloud` stand for all of theirs.
 //! - `expect`: the complete list of findings in rank order, indented where folded: `KD301/Service/edge/web critical`.
 //! - `heal`: the change that the printed fix leads to.
@@ -51,6 +52,7 @@ struct Document {
     now: Option<String>,
     context: Option<String>,
     change: Map<String, Value>,
+    also: Map<String, Value>,
     gaps: BTreeMap<String, Missing>,
     expect: Vec<String>,
     heal: Map<String, Value>,
@@ -168,7 +170,10 @@ impl Fixture {
 
     /// The objects of the base are told apart from those that the change brings.
     pub fn is_new(&self, part: &str, object: &str) -> bool {
-        let base = Fixture::build(&self.name, Document { change: Map::new(), ..self.document.clone() });
+        let base = Fixture::build(
+            &self.name,
+            Document { change: Map::new(), also: Map::new(), ..self.document.clone() },
+        );
         !base.parts.get(part).is_some_and(|objects| objects.contains_key(object))
     }
 
@@ -256,6 +261,7 @@ impl Fixture {
             fixture.now = other.now.clone().unwrap_or(fixture.now);
             fixture.context = other.context.clone().unwrap_or(fixture.context);
             fixture.apply(&other.change);
+            fixture.apply(&other.also);
             fixture.heals.push(other.heal.clone());
             for (key, missing) in &other.gaps {
                 fixture.miss(key, missing);

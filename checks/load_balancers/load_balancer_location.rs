@@ -113,14 +113,19 @@ fn place(facts: &Facts, v: &mut Verdict) -> Place {
         [(zone, first), rest @ ..] if !zone.is_empty() && rest.iter().all(|(other, _)| other == zone) => {
             let all = std::iter::once(first).chain(rest.iter().map(|(_, name)| name));
             let all: Vec<&str> = all.copied().collect();
-            let why = format!("lets Hetzner choose within {zone}, the zone of the nodes ({})", all.join(", "));
+            let why =
+                format!("lets Hetzner choose within {zone}, the zone of the nodes ({})", all.join(", "));
             Place::Is { key: ZONE, value: zone.to_string(), why }
         }
-        _ => Place::Choose(
-            "where its load balancer should be: the nodes are in several network zones, and a load balancer reaches \
-             only servers of its own"
-                .into(),
-        ),
+        several => {
+            let places: Vec<String> =
+                several.iter().map(|(zone, name)| format!("{name} in {zone}")).collect();
+            Place::Choose(format!(
+                "where its load balancer should be: the nodes are in several network zones ({}), and a load balancer \
+                 reaches only servers of its own",
+                places.join(", ")
+            ))
+        }
     }
 }
 

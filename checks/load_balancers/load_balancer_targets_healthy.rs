@@ -214,6 +214,9 @@ impl<'a> Scene<'a> {
             return Some(Reason::NotInNetwork);
         }
         let local = self.service.spec.external_traffic_policy == "Local";
+        if local && !dead && self.slices.is_none() {
+            return None; // perhaps as it is meant; the gap is noted
+        }
         if self.without_endpoint().as_ref() == Some(&port.unhealthy) {
             match (local, dead) {
                 (true, false) => return None, // as it is meant: only nodes with a pod answer

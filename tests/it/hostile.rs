@@ -30,7 +30,8 @@ const HOSTILE: &[&str] = &[
 fn hostile_text_everywhere_at_once() {
     let mut wrong = Vec::new();
     for (i, case) in CASES.iter().enumerate() {
-        for (n, text) in HOSTILE.iter().enumerate() {
+        // Each fixture meets a third of them: a check has more fixtures than there are thirds.
+        for (n, text) in HOSTILE.iter().enumerate().filter(|(n, _)| n % 3 == i % 3) {
             let replace = (i + n) % 2 == 0;
             let mut bundle = case.bundle.clone();
             each(&mut bundle["parts"], &mut |leaf| {
