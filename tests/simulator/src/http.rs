@@ -1,0 +1,248 @@
+//! HTTPS: takes requests, notes them, lets faults strike, and sends what a site answers.
+
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, VARY};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio_rustls::TlsAcceptor;
+
+use crate::options::{Fault, Source};
+use crate::shared::Shared;
+use crate::socket::Counted;
+
+/// Longest request body that is read; a read-only client sends none.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// One side of the simulator that answers requests.
+pub(crate) trait Site: Send + Sync + 'static {
+    const SOURCE: Source;
+    fn answer(&self, ask: &Ask) -> impl Future<Output = Answer> + Send;
+}
+
+pub(crate) struct Ask {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+}
+
+impl Ask {
+    /// The last value of a query parameter, decoded.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = form_urlencoded::parse(self.query.as_bytes());
+        pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).last()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn bearer(&self) -> Option<&str> {
+        self.header("authorization")?.strip_prefix("Bearer ")
+    }
+}
+
+pub(crate) struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
+        Answer { status, content_type: content_type.into(), headers: Vec::new(), body: body.into() }
+    }
+
+    pub fn json(status: u16, body: &serde_json::Value) -> Answer {
+        Answer::new(status, "application/json", body.to_string())
+    }
+
+    pub fn with(mut self, name: &str, value: impl ToString) -> Answer {
+        self.headers.push((name.into(), value.to_string()));
+        self
+    }
+}
+
+/// Serves a site until the runtime ends.
+pub(crate) async fn serve<S: Site>(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    site: Arc<S>,
+    shared: Arc<Shared>,
+) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let acceptor = TlsAcceptor::from(tls);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let (acceptor, site, shared) = (acceptor.clone(), site.clone(), shared.clone());
+        tokio::spawn(async move {
+            let stream = Counted::new(stream, shared.log.clone(), S::SOURCE);
+            let reset = stream.reset();
+            match shared.faults.on_connect(S::SOURCE) {
+                Some(Fault::Silent) => return hold(stream).await,
+                Some(_) => return reset.store(true, Relaxed),
+                None => {}
+            }
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let service = service_fn(|request| handle(request, &*site, &shared, &reset));
+            // a client that goes away, or a fault that ends the connection, is no error of the simulator
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// Keeps a connection open and says nothing.
+pub(crate) async fn hold<T>(_kept: T) {
+    pending::<()>().await;
+}
+
+/// Ends the connection without an answer.
+#[derive(Debug)]
+struct HungUp;
+
+impl std::fmt::Display for HungUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a fault ends the connection")
+    }
+}
+impl std::error::Error for HungUp {}
+
+async fn handle<S: Site>(
+    request: Request<Incoming>,
+    site: &S,
+    shared: &Shared,
+    reset: &AtomicBool,
+) -> Result<Response<Payload>, HungUp> {
+    let (head, body) = request.into_parts();
+    let ask = Ask {
+        method: head.method.to_string(),
+        path: head.uri.path().to_string(),
+        query: head.uri.query().unwrap_or_default().to_string(),
+        headers: head.headers,
+    };
+    let number = shared.log.arrived(S::SOURCE, &ask.method, &ask.path, &ask.query);
+    let received =
+        Limited::new(body, LONGEST_BODY).collect().await.map_or(LONGEST_BODY, |all| all.to_bytes().len());
+    shared.log.update(number, |request| request.received = received);
+
+    let mut end = End::Complete;
+    let answer = match shared.faults.strike(S::SOURCE, &ask.path) {
+        None => site.answer(&ask).await,
+        Some(Fault::Silent) => match pending::<Infallible>().await {},
+        Some(Fault::Refuse | Fault::Reset) => {
+            reset.store(true, Relaxed);
+            return Err(HungUp);
+        }
+        Some(Fault::Truncate) => {
+            end = End::Break;
+            site.answer(&ask).await
+        }
+        Some(Fault::Status { code, content_type, headers, body }) => {
+            let answer = Answer::new(*code, content_type, body.clone());
+            headers.iter().fold(answer, |answer, (name, value)| answer.with(name, value))
+        }
+        Some(Fault::Html502) => Answer::new(502, "text/html", HTML_502),
+    };
+    shared.served(&answer.body);
+    let response = response(answer, &ask, shared.gzip_from, end);
+    let (status, sent) = (response.status().as_u16(), response.body().data.as_ref().map_or(0, Bytes::len));
+    shared.log.update(number, |request| (request.status, request.sent) = (status, sent));
+    Ok(response)
+}
+
+const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
+    <center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
+
+fn response(answer: Answer, ask: &Ask, gzip_from: usize, end: End) -> Response<Payload> {
+    let mut builder = Response::builder().status(answer.status);
+    if !answer.content_type.is_empty() {
+        builder = builder.header(CONTENT_TYPE, &answer.content_type);
+    }
+    for (name, value) in &answer.headers {
+        builder = builder.header(name, value);
+    }
+    let mut body = answer.body;
+    let accepted = ask.headers.get(ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if accepted.contains("gzip") && !body.is_empty() && body.len() >= gzip_from {
+        body = gzip(&body);
+        builder = builder.header(CONTENT_ENCODING, "gzip").header(VARY, "Accept-Encoding");
+    }
+    let declared = body.len() as u64;
+    if end == End::Break {
+        body.truncate(body.len() / 2);
+    }
+    let data = (!body.is_empty()).then(|| Bytes::from(body));
+    // a fault may name a header that cannot be sent: then it goes out without any
+    builder.body(Payload { data, declared, end, flushed: false }).unwrap_or_else(|_| {
+        let mut bare = Response::new(Payload { data: None, declared: 0, end: End::Complete, flushed: true });
+        *bare.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
+        bare
+    })
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).and_then(|()| encoder.finish()).expect("memory takes every write")
+}
+
+/// How a body ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Complete,
+    /// The connection ends before the promised length is there.
+    Break,
+}
+
+/// A body that can end before its time.
+struct Payload {
+    data: Option<Bytes>,
+    declared: u64,
+    end: End,
+    flushed: bool,
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(data) = self.data.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match self.end {
+            End::Complete => Poll::Ready(None),
+            End::Break if !self.flushed => {
+                // what was handed over is sent when the body has nothing more for the moment
+                self.flushed = true;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            End::Break => Poll::Ready(Some(Err(io::Error::other("a fault ends the body")))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.data.is_none() && self.end == End::Complete
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.declared)
+    }
+}

@@ -1,0 +1,60 @@
+//! What discovery says of resources: their kind, and whether they live in a namespace.
+
+/// (plural, kind, namespaced)
+const KINDS: &[(&str, &str, bool)] = &[
+    ("certificates", "Certificate", true),
+    ("ciliumloadbalancerippools", "CiliumLoadBalancerIPPool", false),
+    ("ciliumnodes", "CiliumNode", false),
+    ("configmaps", "ConfigMap", true),
+    ("csidrivers", "CSIDriver", false),
+    ("csinodes", "CSINode", false),
+    ("customresourcedefinitions", "CustomResourceDefinition", false),
+    ("daemonsets", "DaemonSet", true),
+    ("deployments", "Deployment", true),
+    ("endpoints", "Endpoints", true),
+    ("endpointslices", "EndpointSlice", true),
+    ("events", "Event", true),
+    ("gatewayclasses", "GatewayClass", false),
+    ("gateways", "Gateway", true),
+    ("helmchartconfigs", "HelmChartConfig", true),
+    ("helmcharts", "HelmChart", true),
+    ("httproutes", "HTTPRoute", true),
+    ("ingressclasses", "IngressClass", false),
+    ("ingresses", "Ingress", true),
+    ("jobs", "Job", true),
+    ("leases", "Lease", true),
+    ("namespaces", "Namespace", false),
+    ("networkpolicies", "NetworkPolicy", true),
+    ("nodes", "Node", false),
+    ("persistentvolumeclaims", "PersistentVolumeClaim", true),
+    ("persistentvolumes", "PersistentVolume", false),
+    ("plans", "Plan", true),
+    ("poddisruptionbudgets", "PodDisruptionBudget", true),
+    ("pods", "Pod", true),
+    ("referencegrants", "ReferenceGrant", true),
+    ("replicasets", "ReplicaSet", true),
+    ("services", "Service", true),
+    ("statefulsets", "StatefulSet", true),
+    ("storageclasses", "StorageClass", false),
+    ("tlsroutes", "TLSRoute", true),
+    ("volumeattachments", "VolumeAttachment", false),
+];
+
+/// The kind of a resource and whether it lives in a namespace.
+pub(crate) fn kind(plural: &str) -> Option<(&'static str, bool)> {
+    KINDS.iter().find(|(known, ..)| *known == plural).map(|(_, kind, namespaced)| (*kind, *namespaced))
+}
+
+#[cfg(test)]
+mod tests {
+    use kairos_doctor_checks::facts::{NEEDS, Origin};
+
+    #[test]
+    fn every_need_has_a_kind_here() {
+        for need in NEEDS {
+            if let Origin::Kubernetes(resource) = need.from {
+                assert!(super::kind(resource.plural).is_some(), "add `{}` to KINDS", resource.plural);
+            }
+        }
+    }
+}

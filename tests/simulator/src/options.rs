@@ -1,0 +1,199 @@
+//! What a simulated cluster does other than serve what is in the bundle.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// How to serve a bundle. The default serves it as a real cluster would.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Put a recognisable string in every place of an object where a secret could hide.
+    pub inflate: bool,
+    /// Permute what is listed and cut pages shorter than asked for, in a way that the seed decides.
+    pub shuffle: Option<u64>,
+    pub kubelet_port: KubeletPort,
+    /// Keys of needs whose grant is taken away: they answer 403.
+    pub withhold: Vec<String>,
+    /// API groups of CustomResourceDefinitions that are installed; `None`: those with items, and `helm.cattle.io`.
+    pub crd_groups: Option<Vec<String>>,
+    /// Other RBAC manifests than those in `deploy/`, as YAML.
+    pub rbac: Option<String>,
+    /// Bodies of at least so many bytes are compressed for clients that accept it; a real API server begins at 128 KiB.
+    pub gzip_from: usize,
+    /// What `RateLimit-Remaining` of the Hetzner API says before the first request.
+    pub rate_limit_remaining: u32,
+    /// What fails, and how. The first target that a request meets counts.
+    pub faults: Vec<(Target, Fault)>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            inflate: false,
+            shuffle: None,
+            kubelet_port: KubeletPort::Ephemeral,
+            withhold: Vec::new(),
+            crd_groups: None,
+            rbac: None,
+            gzip_from: 128 * 1024,
+            rate_limit_remaining: 3600,
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Options {
+    pub fn inflated(mut self) -> Options {
+        self.inflate = true;
+        self
+    }
+
+    pub fn shuffled(mut self, seed: u64) -> Options {
+        self.shuffle = Some(seed);
+        self
+    }
+
+    pub fn withholding(mut self, key: &str) -> Options {
+        self.withhold.push(key.into());
+        self
+    }
+
+    pub fn failing(mut self, target: Target, fault: Fault) -> Options {
+        self.faults.push((target, fault));
+        self
+    }
+
+    /// The API server's port is closed; everything else is there.
+    pub fn without_api_server(self) -> Options {
+        self.failing(Target::all(Source::Kubernetes), Fault::Refuse)
+    }
+}
+
+/// Which port the kubelets listen on; the served nodes say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KubeletPort {
+    /// One that is free on all addresses, so that simulators can run side by side.
+    Ephemeral,
+    Fixed10250,
+}
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    Kubernetes,
+    Hetzner,
+    /// A TLS handshake with a kubelet; its path in the log is `<node> <address>:<port>`.
+    Kubelet,
+}
+
+/// What a fault is about: the requests to a source whose path begins so.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub source: Source,
+    /// A path, or for kubelets a node's name. Empty: the source as a whole, which then fails before TLS where it can.
+    pub prefix: String,
+    /// It fails so often and then no more; `None`: always.
+    pub times: Option<u32>,
+}
+
+impl Target {
+    pub fn all(source: Source) -> Target {
+        Target { source, prefix: String::new(), times: None }
+    }
+
+    pub fn kubernetes(prefix: &str) -> Target {
+        Target { prefix: prefix.into(), ..Target::all(Source::Kubernetes) }
+    }
+
+    pub fn hetzner(prefix: &str) -> Target {
+        Target { prefix: prefix.into(), ..Target::all(Source::Hetzner) }
+    }
+
+    pub fn kubelet(node: &str) -> Target {
+        Target { prefix: node.into(), ..Target::all(Source::Kubelet) }
+    }
+
+    pub fn times(mut self, times: u32) -> Target {
+        self.times = Some(times);
+        self
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The port is closed. For a path, where the connection is open already: the same as [`Fault::Reset`].
+    Refuse,
+    /// Accepts and never answers.
+    Silent,
+    /// Drops the connection with a TCP reset.
+    Reset,
+    /// Promises the whole body and ends the connection after half of it.
+    Truncate,
+    Status {
+        code: u16,
+        content_type: String,
+        headers: Vec<(String, String)>,
+        body: String,
+    },
+    /// What a proxy in between says.
+    Html502,
+}
+
+impl Fault {
+    /// A JSON answer with that status.
+    pub fn json(code: u16, body: impl Into<String>) -> Fault {
+        Fault::Status {
+            code,
+            content_type: "application/json".into(),
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+}
+
+/// The faults of one run, with how often each still strikes.
+pub(crate) struct Faults(Vec<(Target, Fault, AtomicU32)>);
+
+impl Faults {
+    pub fn new(faults: &[(Target, Fault)]) -> Faults {
+        let left = |target: &Target| AtomicU32::new(target.times.unwrap_or(u32::MAX));
+        Faults(faults.iter().map(|(t, f)| (t.clone(), f.clone(), left(t))).collect())
+    }
+
+    /// The fault that strikes this request.
+    pub fn strike(&self, source: Source, path: &str) -> Option<&Fault> {
+        let meets = |t: &Target| t.source == source && path.starts_with(&t.prefix);
+        let spend = |left: u32| match left {
+            0 => None,
+            u32::MAX => Some(u32::MAX),
+            left => Some(left - 1),
+        };
+        let strikes = |left: &AtomicU32| left.fetch_update(Relaxed, Relaxed, spend).is_ok();
+        self.0.iter().find(|(target, _, left)| meets(target) && strikes(left)).map(|(_, fault, _)| fault)
+    }
+
+    /// The port stays closed for the whole run.
+    pub fn refuses(&self, source: Source, path: &str) -> bool {
+        self.0.iter().any(|(t, f, _)| {
+            t.source == source && path.starts_with(&t.prefix) && t.times.is_none() && *f == Fault::Refuse
+                // of an HTTP source only the whole can be closed
+                && (t.prefix.is_empty() || source == Source::Kubelet)
+        })
+    }
+
+    /// That node's kubelet never answers.
+    pub fn silences(&self, node: &str) -> bool {
+        let first =
+            self.0.iter().find(|(t, _, _)| t.source == Source::Kubelet && node.starts_with(&t.prefix));
+        first.is_some_and(|(t, f, _)| t.times.is_none() && *f == Fault::Silent)
+    }
+
+    /// The fault that strikes a connection to this source before a byte is read.
+    pub fn on_connect(&self, source: Source) -> Option<&Fault> {
+        let whole = |t: &Target, f: &Fault| {
+            t.source == source
+                && t.prefix.is_empty()
+                && matches!(f, Fault::Silent | Fault::Reset | Fault::Refuse)
+        };
+        let first = self.0.iter().find(|(t, _, _)| t.source == source)?;
+        whole(&first.0, &first.1).then(|| self.strike(source, "")).flatten()
+    }
+}
