@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use jiff::Timestamp;
-use kairos_doctor_checks::facts::kubelet::{Certificate, ClusterCa};
-use kairos_doctor_checks::facts::{Kind, Known, Origin, Part, Text, Why};
+use kairos_doctor_checks::facts::kubelet::ClusterCa;
+use kairos_doctor_checks::facts::{Kind, Known, Origin, Part, Why};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use super::Kubernetes;
 use super::ask::asked;
 use crate::collect::budget::Trouble;
+use crate::collect::certificate::certificate;
 use crate::collect::guard::{Get, PageOf};
 
 /// The cluster's certificate authorities.
@@ -69,22 +69,4 @@ impl Kubernetes {
         }
         Ok(Authority { part: ClusterCa::NEED.join(vec![Arc::new(facts)]), roots })
     }
-}
-
-/// The certificate as a fact; `None` when it is none. (`collect::certificate::certificate` takes its place.)
-fn certificate(der: &[u8]) -> Option<Certificate> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(der).ok()?;
-    let time = |t: x509_parser::time::ASN1Time| {
-        Timestamp::from_second(t.timestamp()).map(Into::into).unwrap_or_default()
-    };
-    let digest =
-        rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider.hash(der);
-    Some(Certificate {
-        subject: Text::new(&parsed.subject().to_string()),
-        issuer: Text::new(&parsed.issuer().to_string()),
-        not_before: time(parsed.validity().not_before),
-        not_after: time(parsed.validity().not_after),
-        fingerprint: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into(),
-        ..Certificate::default()
-    })
 }
