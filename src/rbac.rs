@@ -67,14 +67,15 @@ pub fn yaml() -> String {
 }
 
 fn rules(rules: Rules) -> Vec<Value> {
-    let rule = |((group, name, verbs), resources): ((&str, Option<&str>, &[&str]), BTreeSet<String>)| {
+    let mut all = Vec::new();
+    for ((group, name, verbs), resources) in rules {
         let mut rule = json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
         if let Some(name) = name {
             rule["resourceNames"] = json!([name]);
         }
-        rule
-    };
-    rules.into_iter().map(rule).collect()
+        all.push(rule);
+    }
+    all
 }
 
 fn metadata(namespace: Option<&str>) -> Value {

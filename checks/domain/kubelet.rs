@@ -34,6 +34,9 @@ pub fn words(probe: &LogProbe) -> Words<'_> {
     if from_kubelet {
         return Words::KubeletAnswered;
     }
+    if let Some(failure) = &probe.failure {
+        return Words::Nothing(format!("asked for a pod's log: {}", failure.detail));
+    }
     let said = if message.is_empty() { "nothing that tells" } else { message };
     Words::Nothing(format!("asked for a pod's log, the API server answered {}: {said}", probe.status))
 }

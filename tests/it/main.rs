@@ -10,3 +10,4 @@ mod pages;
 mod rbac;
 mod shuffle;
 mod withholding;
+mod live;

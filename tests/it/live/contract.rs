@@ -1,0 +1,174 @@
+//! The command line and the JSON are contracts: exit status, streams, filters, forms.
+
+use kairos_doctor_simulator::Options;
+
+use super::{Cluster, bare, codes, drawn, run};
+
+#[test]
+fn the_exit_status_is_the_same_in_every_form_and_follows_fail_on() {
+    for (fixture, statuses) in [
+        ("incidents/field-report", [1, 1, 1, 1, 0]),
+        ("healthy/hcm-only-1", [0, 0, 0, 0, 0]),
+        ("blind/no-token", [3, 3, 3, 3, 0]),
+    ] {
+        let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
+        let bundle = kairos_doctor::fixture::Fixture::named(fixture).unwrap().bundle();
+        let path = cluster.file("case.json");
+        std::fs::write(&path, bundle.to_string()).unwrap();
+        let from = path.to_str().unwrap();
+        for form in ["terminal", "json", "markdown"] {
+            for (level, status) in ["info", "warning", "error", "critical", "never"].into_iter().zip(statuses) {
+                let run = run(bare(&["--from", from, "-o", form, "--fail-on", level]));
+                assert_eq!(run.exit, status, "{fixture} {form} {level}: {}", run.err);
+                assert_eq!(run.err, "", "{fixture} {form} {level}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_could_not_be_attempted_leaves_stdout_empty() {
+    let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
+    for (args, words) in [
+        (&["--only", "nonsense"][..], "nonsense"),
+        (&["--only", "KD301", "--skip", "KD301"], "no check"),
+        (&["--from", "/nonexistent.json"], "/nonexistent.json"),
+        (&["--context", "other"], "other"),
+        (&["--kubeconfig", "/nonexistent"], "/nonexistent"),
+        (&["--hcloud-token-file", "/nonexistent"], "/nonexistent"),
+        (&["--timeout", "soon"], "30s"),
+        (&["--output-file", "json"], "FORMAT=PATH"),
+        (&["--from", "x.json", "--no-hetzner"], "--no-hetzner"),
+        (&["explain", "KD999"], "KD999"),
+        (&["demo", "nonsense"], "field-report"),
+    ] {
+        let run = cluster.doctor(args);
+        assert_eq!((run.exit, run.out.as_str()), (2, ""), "{args:?}");
+        assert!(run.err.contains(words), "{args:?}: {}", run.err);
+        assert!(!run.err.contains("panicked"), "{args:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn only_and_skip_take_codes_slugs_and_areas() {
+    let demo = |args: &[&str]| run(bare(&[&["demo", "-o", "json"], args].concat())).json();
+    let all: Vec<String> =
+        demo(&[])["checks"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap().to_string()).collect();
+    assert_eq!(all.len(), kairos_doctor_checks::ALL.len());
+    for args in [&["--only", "KD300,KD301,KD304"][..], &["--only", "load-balancers"], &["--skip", "nodes"]] {
+        let report = demo(args);
+        let codes: Vec<_> = report["checks"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap()).collect();
+        assert_eq!(codes, ["KD300", "KD301", "KD304"], "{args:?}");
+    }
+    assert_eq!(drawn(&demo(&["--only", "load-balancer-address"])).len(), 1);
+}
+
+#[test]
+fn min_severity_hides_and_counts_but_does_not_change_the_exit_status() {
+    let all = run(bare(&["demo", "-o", "json", "--fail-on", "warning"]));
+    let some = run(bare(&["demo", "-o", "json", "--fail-on", "warning", "--min-severity", "critical"]));
+    assert_eq!(all.exit, some.exit);
+    let (all, some) = (all.json(), some.json());
+    assert_eq!(all["summary"]["findings"], some["summary"]["findings"]);
+    let shown = some["findings"].as_array().unwrap().len() as u64;
+    assert_eq!(shown + some["summary"]["hidden"].as_u64().unwrap(), all["findings"].as_array().unwrap().len() as u64);
+}
+
+#[test]
+fn the_same_report_goes_to_files_and_to_stdout() {
+    let cluster = Cluster::of("incidents/field-report", Options::default());
+    let file = cluster.file("report.json");
+    let run = cluster.doctor(&["-o", "json", "--output-file", &format!("json={}", file.display())]);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), run.out);
+}
+
+#[test]
+fn the_schema_that_is_published_is_the_one_of_the_program() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report-v1.schema.json");
+    let schema = kairos_doctor::report::json::schema();
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        std::fs::write(path, &schema).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), schema, "UPDATE_GENERATED=1 cargo test writes it anew");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_a_quiet_end() {
+    let mut command = bare(&["demo", "-v"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn colour_is_only_where_it_is_asked_for() {
+    let escape = |args: &[&str]| run(bare(args)).out.contains('\u{1b}');
+    assert!(!escape(&["demo"]));
+    assert!(escape(&["demo", "--color", "always"]));
+    assert!(!escape(&["demo", "-o", "json", "--color", "always"]));
+    assert!(!escape(&["demo", "-o", "markdown", "--color", "always"]));
+}
+
+#[test]
+fn every_check_is_listed_and_explained() {
+    let list = run(bare(&["checks"])).out;
+    let json = run(bare(&["checks", "-o", "json"])).json();
+    for (check, listed) in kairos_doctor_checks::ALL.iter().zip(json.as_array().unwrap()) {
+        assert!(list.contains(check.code) && list.contains(check.slug), "{list}");
+        assert_eq!(listed["code"], check.code);
+        for key in ["slug", "area", "title", "severity", "needs", "caused_by"] {
+            assert!(!listed[key].is_null(), "{key} of {listed}");
+        }
+        for name in [check.code, check.slug] {
+            let page = run(bare(&["explain", name]));
+            assert_eq!(page.exit, 0);
+            assert!(page.out.starts_with(&format!("{} {} · {}", check.code, check.slug, check.severity.as_str())));
+        }
+    }
+    let near = run(bare(&["explain", "load-balancer-locatoin"]));
+    assert!(near.exit == 2 && near.err.contains("load-balancer-location"), "{}", near.err);
+}
+
+#[test]
+fn completions_and_the_manual_page_are_there() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(run(bare(&["completions", shell])).out.contains("kairos-doctor"), "{shell}");
+    }
+    let man = run(bare(&["man"])).out;
+    for word in ["fail\\-on", "hcloud\\-context", "Exit status"] {
+        assert!(man.contains(word), "{word}");
+    }
+}
+
+/// The same codes on the same subjects in the same order, and none of the names.
+#[test]
+fn a_redacted_bundle_tells_the_same_story_without_the_names() {
+    let cluster = Cluster::of("incidents/field-report", Options::default());
+    let (plain, path) = cluster.collected(&[]);
+    let open = cluster.doctor(&["--from", path.to_str().unwrap(), "-o", "json"]).json();
+    let hidden_path = cluster.file("hidden.json");
+    let run = cluster.doctor(&["collect", "-o", hidden_path.to_str().unwrap()]);
+    assert!(run.err.contains("pseudonyms"), "{}", run.err);
+    let hidden = cluster.doctor(&["--from", hidden_path.to_str().unwrap(), "-o", "json"]).json();
+    let shape = |report: &serde_json::Value| -> Vec<String> {
+        drawn(report).iter().map(|line| line.split('/').take(2).collect::<Vec<_>>().join("/")).collect()
+    };
+    assert_eq!(shape(&hidden), shape(&open));
+    assert_eq!(codes(&hidden, "healthy"), codes(&open, "healthy"));
+    let text = std::fs::read_to_string(&hidden_path).unwrap();
+    for part in ["nodes", "services"] {
+        for item in plain["parts"][part].as_array().unwrap() {
+            let uid = item["metadata"]["uid"].as_str().unwrap_or_default();
+            assert!(uid.is_empty() || !text.contains(uid), "{uid}");
+        }
+    }
+    for node in plain["parts"]["nodes"].as_array().unwrap() {
+        let name = node["metadata"]["name"].as_str().unwrap();
+        assert!(!text.contains(&format!("\"{name}\"")), "{name}");
+    }
+    for server in plain["parts"]["hcloud.servers"].as_array().unwrap() {
+        assert!(!text.contains(&server["id"].to_string()), "{}", server["id"]);
+    }
+}
