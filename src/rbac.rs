@@ -13,8 +13,9 @@ const HEADER: &str = "\
 # Generated from what the checks need; to write it anew: UPDATE_GENERATED=1 cargo test --test it rbac
 ";
 
-/// Every rule by (API group, names, verbs), with the resources that share it.
-type Rules = BTreeMap<(&'static str, Option<&'static str>, &'static [&'static str]), BTreeSet<String>>;
+/// What rules share: API group, the one name, verbs.
+type Scope = (&'static str, Option<&'static str>, &'static [&'static str]);
+type Rules = BTreeMap<Scope, BTreeSet<String>>;
 
 /// The objects of `deploy/rbac.yaml`, in the order in which they are applied.
 pub fn manifests() -> Vec<Value> {
@@ -67,15 +68,14 @@ pub fn yaml() -> String {
 }
 
 fn rules(rules: Rules) -> Vec<Value> {
-    let mut all = Vec::new();
-    for ((group, name, verbs), resources) in rules {
+    let rule = |((group, name, verbs), resources): (Scope, BTreeSet<String>)| {
         let mut rule = json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
         if let Some(name) = name {
             rule["resourceNames"] = json!([name]);
         }
-        all.push(rule);
-    }
-    all
+        rule
+    };
+    rules.into_iter().map(rule).collect()
 }
 
 fn metadata(namespace: Option<&str>) -> Value {

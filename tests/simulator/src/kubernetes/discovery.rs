@@ -50,7 +50,9 @@ pub(crate) fn answer(accept: &str, serves_custom: impl Fn(&str) -> bool) -> Answ
         return Answer::new(200, AGGREGATED, body).with("Cache-Control", "public").with("Vary", "Accept");
     }
     if !plain {
-        return status::not_acceptable();
+        let message = "only the following media types are accepted: application/json, application/yaml, \
+                       application/vnd.kubernetes.protobuf";
+        return status::failure(406, Some("NotAcceptable"), None, message);
     }
     let groups: Vec<Value> = groups.iter().map(|(name, versions)| group(name, versions)).collect();
     let list = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});

@@ -55,6 +55,8 @@ impl Site for ApiServer {
             return status::method_not_allowed();
         }
         match &wanted.what {
+            // judged like the path with one slash, and served to nobody
+            _ if ask.path.starts_with("//") => status::no_such_path(),
             What::Path(path) => self.path(path, ask),
             What::Object(object) => self.object(object, ask).await,
         }
@@ -64,6 +66,7 @@ impl Site for ApiServer {
 impl ApiServer {
     fn path(&self, path: &str, ask: &Ask) -> Answer {
         match path.trim_end_matches('/') {
+            "/version" if !accepts_json(ask) => status::not_acceptable("application/json"),
             "/version" => {
                 let version = serde_json::to_string_pretty(&self.world.version).expect("it is plain data");
                 Answer::new(200, "application/json", version).with("Cache-Control", "no-cache, private")
@@ -86,10 +89,8 @@ impl ApiServer {
             };
         };
         let Some((kind, _)) = kinds::kind(resource.plural) else { return status::no_such_resource() };
-        let accept = ask.header("accept").unwrap_or("*/*");
-        let json = ["application/json", "application/*", "*/*"];
-        if object.subresource.is_none() && !json.iter().any(|media| accept.contains(media)) {
-            return status::not_acceptable();
+        if object.subresource.is_none() && !accepts_json(ask) {
+            return status::not_acceptable(status::OBJECT_FORMS);
         }
         let items = self.world.items(&object.group, &object.plural);
         let custom = resource.custom;
@@ -124,6 +125,11 @@ impl ApiServer {
                 && (!r.custom || self.world.serves_group(r.group))
         })
     }
+}
+
+fn accepts_json(ask: &Ask) -> bool {
+    let accept = ask.header("accept").unwrap_or("*/*");
+    ["application/json", "application/*", "*/*"].iter().any(|media| accept.contains(media))
 }
 
 /// Every resource that a need reads.

@@ -43,7 +43,7 @@ impl Object {
 impl Wanted {
     pub fn read(ask: &Ask) -> Wanted {
         let path = percent_decode_str(&ask.path).decode_utf8_lossy().into_owned();
-        let Some(object) = object(&path) else {
+        let Some((object, special)) = object(&path) else {
             let verb = match ask.method.as_str() {
                 "GET" => "get",
                 "POST" => "post",
@@ -58,6 +58,7 @@ impl Wanted {
         let one = object.name.is_some();
         let watch = ask.parameter("watch").is_some_and(|w| !matches!(w.as_str(), "false" | "0"));
         let verb = match ask.method.as_str() {
+            _ if special.is_some() => special.unwrap_or_default(),
             "GET" | "HEAD" if one => "get",
             "GET" | "HEAD" if watch => "watch",
             "GET" | "HEAD" => "list",
@@ -103,15 +104,20 @@ impl Wanted {
     }
 }
 
-/// `/api/v1/…` and `/apis/<group>/<version>/…`, with a resource behind it.
-fn object(path: &str) -> Option<Object> {
-    let (group, rest) = match path.strip_prefix("/apis/") {
+/// `/api/v1/…` and `/apis/<group>/<version>/…`, with a resource behind it; and the verb of the old paths that name one.
+fn object(path: &str) -> Option<(Object, Option<&'static str>)> {
+    let path = path.trim_start_matches('/');
+    let (group, rest) = match path.strip_prefix("apis/") {
         Some(rest) => rest.split_once('/')?,
-        None => ("", path.strip_prefix("/api/")?),
+        None => ("", path.strip_prefix("api/")?),
     };
     let mut parts = rest.split('/').filter(|part| !part.is_empty()).map(str::to_string);
     let mut object = Object { group: group.into(), version: parts.next()?, ..Object::default() };
-    let parts: Vec<String> = parts.collect();
+    let mut parts: Vec<String> = parts.collect();
+    let special = ["watch", "proxy"].into_iter().find(|verb| parts.len() > 1 && parts[0] == *verb);
+    if special.is_some() {
+        parts.remove(0);
+    }
     let parts = match parts.as_slice() {
         // the namespace itself is both the place and the object
         [first, namespace] if first == "namespaces" => {
@@ -127,5 +133,5 @@ fn object(path: &str) -> Option<Object> {
     object.plural = parts.first()?.clone();
     object.name = parts.get(1).cloned();
     object.subresource = parts.get(2).cloned();
-    Some(object)
+    Some((object, special))
 }

@@ -55,10 +55,14 @@ pub(crate) fn method_not_allowed() -> Answer {
     failure(405, Some("MethodNotAllowed"), Some(json!({})), message)
 }
 
-pub(crate) fn not_acceptable() -> Answer {
-    let message = "406: Not Acceptable\n\nAvailable representations: application/json";
-    failure(406, Some("NotAcceptable"), Some(json!({})), message)
+/// The `Accept` of the request names nothing that there is.
+pub(crate) fn not_acceptable(available: &str) -> Answer {
+    let message = format!("406: Not Acceptable\n\nAvailable representations: {available}");
+    failure(406, Some("NotAcceptable"), Some(json!({})), &message)
 }
+
+pub(crate) const OBJECT_FORMS: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf, \
+    application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
 
 /// `deployments.apps`, and `nodes` in the core group.
 pub(crate) fn qualified(group: &str, plural: &str) -> String {

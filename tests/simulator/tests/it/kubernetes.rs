@@ -103,6 +103,7 @@ fn what_is_not_there_is_missed_in_the_real_words() {
     assert_eq!(gateways.headers["content-type"], "text/plain; charset=utf-8");
     let version = kubernetes(&simulator, "/apis/apps/v1beta9/deployments");
     assert_eq!(version.message(), "the server could not find the requested resource");
+    assert_eq!(kubernetes(&simulator, "//api/v1/nodes").text(), "404 page not found\n");
     let pod = kubernetes(&simulator, "/api/v1/namespaces/edge/pods/nope").json();
     assert_eq!(pod["message"], "pods \"nope\" not found");
     assert_eq!(pod["details"], json!({"name": "nope", "kind": "pods"}));
@@ -152,6 +153,8 @@ fn only_the_shipped_rights_are_granted() {
         "/api/v1/namespaces/edge/pods/x/log",
         "/api/v1/namespaces/kube-system/pods/p1/exec?command=sh",
         "/api/v1/%73ecrets",
+        "/api/v1/watch/nodes",
+        "/api/v1/proxy/nodes/n1",
         "/metrics",
     ] {
         assert_eq!(kubernetes(&simulator, path).status, 403, "{path}");
