@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
 use kairos_doctor_checks::engine::{self, Report};
-use kairos_doctor_checks::facts::{Facts, NEEDS};
+use kairos_doctor_checks::facts::{Facts, NEEDS, Need};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
 use crate::cli::{
@@ -79,7 +79,7 @@ fn check(args: CheckArgs) -> Result<u8, String> {
     let (facts, reads) = match &args.from {
         Some(path) => (bundle_file::read(path)?, None),
         None => {
-            let (facts, reads) = live(&args.live, &checks)?;
+            let (facts, reads) = live(&args.live, collect::needs_of(&checks))?;
             (facts, Some(reads))
         }
     };
@@ -100,7 +100,7 @@ fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
 }
 
 fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
-    let (mut facts, reads) = self::live(&live, ALL)?;
+    let (mut facts, reads) = self::live(&live, NEEDS.to_vec())?;
     let mut replaced = None;
     if redact.or(true) {
         let (redacted, tally) = redact::redact(&facts);
@@ -128,7 +128,7 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
     Ok(0)
 }
 
-fn live(args: &LiveArgs, checks: &[&'static Check]) -> Result<(Facts, Reads), String> {
+fn live(args: &LiveArgs, needs: Vec<&'static Need>) -> Result<(Facts, Reads), String> {
     let begun = Instant::now();
     let plan = Plan {
         kubeconfig: args.kubeconfig.clone(),
@@ -138,7 +138,7 @@ fn live(args: &LiveArgs, checks: &[&'static Check]) -> Result<(Facts, Reads), St
         hcloud_context: args.hcloud_context.clone(),
         hetzner: !args.no_hetzner,
         timeout: args.timeout,
-        needs: collect::needs_of(checks),
+        needs,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -9,7 +9,8 @@ use crate::facts::kubelet::LogProbe;
 pub enum Words<'a> {
     /// Something came back from the kubelet: the certificate passed.
     KubeletAnswered,
-    /// `x509: certificate is valid for <have>, not <want>`.
+    /// `x509: certificate is valid for <have>, not <want>`: of an address Go lists the IP names only. `have` is empty
+    /// where there are none: `x509: cannot validate certificate for <want> because it doesn't contain any IP SANs`.
     NotCovered { have: &'a str, want: &'a str },
     /// It shows nothing about the certificate.
     Nothing(String),
@@ -22,6 +23,11 @@ pub fn words(probe: &LogProbe) -> Words<'_> {
     {
         let end = want.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(want.len());
         return Words::NotCovered { have, want: &want[..end] };
+    }
+    if let Some((_, rest)) = message.split_once("x509: cannot validate certificate for ")
+        && let Some((want, _)) = rest.split_once(" because it doesn't contain any IP SANs")
+    {
+        return Words::NotCovered { have: "", want };
     }
     let from_kubelet = match probe.status {
         200 => true,

@@ -5,15 +5,18 @@ use std::time::{Duration, Instant};
 
 use kairos_doctor::fixture::Fixture;
 use kairos_doctor_simulator::{Fault, Options, Source, Target};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Cluster, Run, bare, codes, drawn, expected, run};
 
 const INCIDENT: &str = "incidents/field-report";
 
-fn kubeconfig(cluster: &Cluster, change: impl Fn(String) -> String) -> String {
+/// The simulated cluster's kubeconfig with something changed, in a file.
+fn kubeconfig(cluster: &Cluster, change: impl Fn(&mut Value)) -> String {
+    let mut config = serde_json::from_str(cluster.simulator.kubeconfig()).unwrap();
+    change(&mut config);
     let path = cluster.file("changed.yaml");
-    std::fs::write(&path, change(cluster.simulator.kubeconfig().to_string())).unwrap();
+    std::fs::write(&path, config.to_string()).unwrap();
     path.to_str().unwrap().to_string()
 }
 
@@ -34,8 +37,7 @@ fn rest(report: &Value) -> Vec<String> {
 #[test]
 fn credentials_that_are_refused_are_a_finding() {
     let cluster = Cluster::of(INCIDENT, Options::default());
-    let token = cluster.simulator.kubernetes_token().to_string();
-    let path = kubeconfig(&cluster, |text| text.replace(&token, "nonsense"));
+    let path = kubeconfig(&cluster, |config| config["users"][0]["user"]["token"] = "nonsense".into());
     let (report, run) = cluster.report(&["--kubeconfig", &path]);
     assert_eq!(rest(&report), [format!("KD100/ApiServer/{}", cluster.simulator.server())]);
     assert!(report["findings"][0]["says"].as_str().unwrap().contains("credentials"), "{}", run.out);
@@ -47,12 +49,10 @@ fn credentials_that_are_refused_are_a_finding() {
 fn another_certificate_authority_is_a_finding() {
     let cluster = Cluster::of(INCIDENT, Options::default());
     let other = Cluster::of("healthy/hcm-only-1", Options::default());
-    let server = |text: &str| {
-        text.lines().find_map(|l| l.trim().strip_prefix("server: ").map(str::to_string)).expect("a server")
-    };
-    let path = kubeconfig(&cluster, |own| {
-        let text = other.simulator.kubeconfig().to_string();
-        text.replace(&server(&text), &server(&own))
+    let other: Value = serde_json::from_str(other.simulator.kubeconfig()).unwrap();
+    let path = kubeconfig(&cluster, |config| {
+        let authority = "certificate-authority-data";
+        config["clusters"][0]["cluster"][authority] = other["clusters"][0]["cluster"][authority].clone();
     });
     let (report, run) = cluster.report(&["--kubeconfig", &path]);
     assert_eq!(run.exit, 1, "{}", run.err);
@@ -63,15 +63,15 @@ fn another_certificate_authority_is_a_finding() {
 #[test]
 fn a_kubeconfig_that_cannot_be_used_is_told_apart() {
     let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
-    let authority = |text: &str| {
-        text.lines()
-            .find_map(|l| l.trim().strip_prefix("certificate-authority-data: ").map(str::to_string))
-            .expect("an authority")
-    };
+    type Change = fn(&mut Value);
     for (change, words) in [
-        (Box::new(|_: String| "{".to_string()) as Box<dyn Fn(String) -> String>, "changed.yaml"),
-        (Box::new(|text| text.replace("user: ", "user: missing-")), "missing-"),
-        (Box::new(|text: String| text.replace(&authority(&text), "bm9uc2Vuc2U=")), "certificate"),
+        ((|config| *config = "nonsense".into()) as Change, "changed.yaml"),
+        (|config| config["contexts"][0]["context"]["user"] = "missing".into(), "`missing`"),
+        (|config| config["contexts"][0]["context"]["cluster"] = "missing".into(), "`missing`"),
+        (
+            |config| config["clusters"][0]["cluster"]["certificate-authority-data"] = "bm9uc2Vuc2U=".into(),
+            "certificate",
+        ),
     ] {
         let path = kubeconfig(&cluster, change);
         let run = cluster.doctor(&["--kubeconfig", &path]);
@@ -84,13 +84,9 @@ fn a_kubeconfig_that_cannot_be_used_is_told_apart() {
 #[test]
 fn an_exec_plugin_that_hangs_does_not() {
     let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
-    let token = cluster.simulator.kubernetes_token().to_string();
-    let path = kubeconfig(&cluster, |text| {
-        let user = format!("token: {token}");
-        assert!(text.contains(&user), "{text}");
-        let exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: [\"600\"], \
-                    interactiveMode: Never}";
-        text.replace(&user, exec)
+    let path = kubeconfig(&cluster, |config| {
+        config["users"][0]["user"] = json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1",
+            "command": "sleep", "args": ["600"], "interactiveMode": "Never"}});
     });
     let begun = Instant::now();
     let run = cluster.doctor(&["--kubeconfig", &path, "--timeout", "1s"]);
@@ -123,14 +119,18 @@ fn a_right_that_is_missing_hides_only_what_needs_it() {
             assert!(gap["remedy"].as_str().unwrap().contains("deploy/rbac.yaml"), "{gap}");
         }
         let found = rest(&report);
-        assert!(found.iter().all(|id| expected(INCIDENT).iter().any(|line| line.contains(id.as_str()))), "{found:?}");
+        assert!(
+            found.iter().all(|id| expected(INCIDENT).iter().any(|line| line.contains(id.as_str()))),
+            "{found:?}"
+        );
         assert!([1, 3].contains(&run.exit), "{need}: {unknown:?}");
     }
 }
 
 #[test]
 fn a_definition_that_is_not_installed_is_no_gap() {
-    let cluster = Cluster::of("healthy/hcm-only-3", Options { crd_groups: Some(vec![]), ..Options::default() });
+    let cluster =
+        Cluster::of("healthy/hcm-only-3", Options { crd_groups: Some(vec![]), ..Options::default() });
     let (report, run) = cluster.report(&[]);
     assert_eq!((run.exit, report["gaps"].as_array().unwrap().len()), (0, 0), "{}", report["gaps"]);
 }
@@ -142,9 +142,12 @@ fn faults_of_one_source_leave_the_other_and_end_in_time() {
         code: 429,
         content_type: "application/json".into(),
         headers: vec![("Retry-After".into(), "86400".into())],
-        body: r#"{"error":{"code":"rate_limit_exceeded","message":"limit of 3600 requests per hour reached"}}"#.into(),
+        body:
+            r#"{"error":{"code":"rate_limit_exceeded","message":"limit of 3600 requests per hour reached"}}"#
+                .into(),
     };
-    let rejected = Fault::json(401, r#"{"error":{"code":"unauthorized","message":"unable to authenticate"}}"#);
+    let rejected =
+        Fault::json(401, r#"{"error":{"code":"unauthorized","message":"unable to authenticate"}}"#);
     for (fault, why) in [
         (Fault::Refuse, "unreachable"),
         (Fault::Silent, "timed-out"),
@@ -161,8 +164,12 @@ fn faults_of_one_source_leave_the_other_and_end_in_time() {
         assert!(begun.elapsed() < Duration::from_secs(15), "{fault:?}");
         calm(&run);
         assert_eq!(run.exit, 1, "{fault:?}");
-        let hetzner: Vec<&Value> =
-            report["gaps"].as_array().unwrap().iter().filter(|g| g["need"].as_str().unwrap().starts_with("hcloud")).collect();
+        let hetzner: Vec<&Value> = report["gaps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|g| g["need"].as_str().unwrap().starts_with("hcloud"))
+            .collect();
         assert!(!hetzner.is_empty() && hetzner.iter().all(|g| g["why"] == why), "{fault:?}: {hetzner:#?}");
         assert!(hetzner.iter().all(|g| g["detail"].as_str().unwrap().len() < 400), "{hetzner:#?}");
         assert!(!codes(&report, "healthy").contains(&"KD304".to_string()), "{fault:?}");
@@ -178,7 +185,10 @@ fn an_api_server_that_misbehaves_is_a_finding_and_hetzner_is_read_all_the_same()
         (Fault::Silent, "does not answer"),
         (Fault::Html502, ""),
         (Fault::Truncate, ""),
-        (Fault::json(503, r#"{"kind":"Status","status":"Failure","message":"etcd is gone","code":503}"#), "fails"),
+        (
+            Fault::json(503, r#"{"kind":"Status","status":"Failure","message":"etcd is gone","code":503}"#),
+            "fails",
+        ),
     ] {
         let options = Options::default().failing(Target::all(Source::Kubernetes), fault.clone());
         let cluster = Cluster::of(INCIDENT, options);

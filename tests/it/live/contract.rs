@@ -17,7 +17,8 @@ fn the_exit_status_is_the_same_in_every_form_and_follows_fail_on() {
         std::fs::write(&path, bundle.to_string()).unwrap();
         let from = path.to_str().unwrap();
         for form in ["terminal", "json", "markdown"] {
-            for (level, status) in ["info", "warning", "error", "critical", "never"].into_iter().zip(statuses) {
+            for (level, status) in ["info", "warning", "error", "critical", "never"].into_iter().zip(statuses)
+            {
                 let run = run(bare(&["--from", from, "-o", form, "--fail-on", level]));
                 assert_eq!(run.exit, status, "{fixture} {form} {level}: {}", run.err);
                 assert_eq!(run.err, "", "{fixture} {form} {level}");
@@ -52,12 +53,17 @@ fn what_could_not_be_attempted_leaves_stdout_empty() {
 #[test]
 fn only_and_skip_take_codes_slugs_and_areas() {
     let demo = |args: &[&str]| run(bare(&[&["demo", "-o", "json"], args].concat())).json();
-    let all: Vec<String> =
-        demo(&[])["checks"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap().to_string()).collect();
+    let all: Vec<String> = demo(&[])["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["code"].as_str().unwrap().to_string())
+        .collect();
     assert_eq!(all.len(), kairos_doctor_checks::ALL.len());
     for args in [&["--only", "KD300,KD301,KD304"][..], &["--only", "load-balancers"], &["--skip", "nodes"]] {
         let report = demo(args);
-        let codes: Vec<_> = report["checks"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap()).collect();
+        let codes: Vec<_> =
+            report["checks"].as_array().unwrap().iter().map(|c| c["code"].as_str().unwrap()).collect();
         assert_eq!(codes, ["KD300", "KD301", "KD304"], "{args:?}");
     }
     assert_eq!(drawn(&demo(&["--only", "load-balancer-address"])).len(), 1);
@@ -71,7 +77,10 @@ fn min_severity_hides_and_counts_but_does_not_change_the_exit_status() {
     let (all, some) = (all.json(), some.json());
     assert_eq!(all["summary"]["findings"], some["summary"]["findings"]);
     let shown = some["findings"].as_array().unwrap().len() as u64;
-    assert_eq!(shown + some["summary"]["hidden"].as_u64().unwrap(), all["findings"].as_array().unwrap().len() as u64);
+    assert_eq!(
+        shown + some["summary"]["hidden"].as_u64().unwrap(),
+        all["findings"].as_array().unwrap().len() as u64
+    );
 }
 
 #[test]
@@ -89,7 +98,11 @@ fn the_schema_that_is_published_is_the_one_of_the_program() {
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         std::fs::write(path, &schema).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), schema, "UPDATE_GENERATED=1 cargo test writes it anew");
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap(),
+        schema,
+        "UPDATE_GENERATED=1 cargo test writes it anew"
+    );
 }
 
 #[test]
@@ -124,7 +137,12 @@ fn every_check_is_listed_and_explained() {
         for name in [check.code, check.slug] {
             let page = run(bare(&["explain", name]));
             assert_eq!(page.exit, 0);
-            assert!(page.out.starts_with(&format!("{} {} · {}", check.code, check.slug, check.severity.as_str())));
+            assert!(page.out.starts_with(&format!(
+                "{} {} · {}",
+                check.code,
+                check.slug,
+                check.severity.as_str()
+            )));
         }
     }
     let near = run(bare(&["explain", "load-balancer-locatoin"]));

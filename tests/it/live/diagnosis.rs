@@ -73,7 +73,8 @@ fn an_api_server_that_is_off_is_a_finding() {
 fn a_recorded_cluster_gives_the_bytes_of_the_live_run() {
     let cluster = Cluster::of("incidents/field-report", Options::default());
     for form in ["json", "terminal", "markdown"] {
-        let (live, _) = cluster.report(&["--output-file", &format!("{form}={}", cluster.file("live").display())]);
+        let (live, _) =
+            cluster.report(&["--output-file", &format!("{form}={}", cluster.file("live").display())]);
         let (mut bundle, path) = cluster.collected(&[]);
         bundle["now"] = live["generated_at"].clone();
         std::fs::write(&path, bundle.to_string()).unwrap();
@@ -102,7 +103,8 @@ fn the_order_of_what_is_served_does_not_matter() {
         bundle["now"] = Value::Null;
         // ports are the simulator's choice
         let text = bundle.to_string();
-        let port = bundle["parts"]["nodes"][0]["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"].to_string();
+        let port =
+            bundle["parts"]["nodes"][0]["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"].to_string();
         let server = bundle["parts"]["api_server"][0]["port"].to_string();
         text.replace(&port, "10250").replace(&server, "6443")
     };

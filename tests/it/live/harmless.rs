@@ -64,7 +64,7 @@ fn an_incident_costs_no_request_more_than_health() {
 #[test]
 fn it_asks_for_what_the_readme_says_and_nothing_else() {
     let cluster = Cluster::of("incidents/field-report", Options::default());
-    cluster.doctor(&[]);
+    cluster.collected(&[]);
     for method in cluster.simulator.methods().keys() {
         assert!(method == "GET" || method == "TLS", "{method}");
     }
@@ -96,7 +96,8 @@ fn every_kubelet_is_dialled_once_on_each_address() {
     let cluster = Cluster::of("healthy/hcm-cilium-3", Options::default());
     cluster.doctor(&[]);
     let requests = cluster.simulator.requests();
-    let mut dialled: Vec<&str> = requests.iter().filter(|r| r.method == "TLS").map(|r| r.path.as_str()).collect();
+    let mut dialled: Vec<&str> =
+        requests.iter().filter(|r| r.method == "TLS").map(|r| r.path.as_str()).collect();
     dialled.sort();
     let once: BTreeSet<&str> = dialled.iter().copied().collect();
     assert_eq!(once.len(), 6, "three nodes with two addresses: {dialled:?}");
