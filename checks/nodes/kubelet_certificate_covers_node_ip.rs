@@ -122,6 +122,10 @@ impl<'a> Seen<'a> {
             None => gaps.push(gap(Why::NotRead, "its kubelet was not dialled".into())),
         }
         let Some(probe) = self.probe else { return Judged::NotSeen(gaps) };
+        if let Some(failure) = &probe.failure {
+            gaps.push(failure.gap(&LogProbe::NEED, self.node.name()));
+            return Judged::NotSeen(gaps);
+        }
         match words(probe) {
             Words::KubeletAnswered => Judged::Fine,
             Words::NotCovered { have, want } if ip(want) == Some(self.address) && self.plausible(have) => {
