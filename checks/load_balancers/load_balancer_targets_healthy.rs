@@ -94,9 +94,9 @@ impl<'a> Scene<'a> {
         let bad: BTreeSet<usize> = ports.iter().flat_map(|p| &p.unhealthy).copied().collect();
         let names: Vec<String> = bad.iter().map(|i| self.name(&self.members[*i])).collect();
         let names = some(&names);
+        let on = if ports.len() == self.lb.services.len() { String::new() } else { format!(" on {which}") };
         let state = if dead { "no healthy target" } else { "unhealthy targets" };
-        let about =
-            |why: String| format!("load balancer {} of {path}, {which}: {state}, {why}", self.lb.name);
+        let about = |why: String| format!("Service {path} has {state}{on}: {why}");
         let lb = self.lb;
         let mut finding = Finding::new(self.service, "")
             .discriminator(reason.discriminator())
@@ -121,14 +121,14 @@ impl<'a> Scene<'a> {
             Reason::NoPorts | Reason::NoTargets => return self.tell_empty(reason),
             Reason::StalePort => {
                 let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
-                finding.says = about(format!("it still sends to nodePort {old}, which is now {new}"));
+                finding.says = about(format!("it goes to nodePort {old}, which is now {new}"));
                 finding
                     .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
                     .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
                     .steps(self.resync("brings every load balancer up to date"))
             }
             Reason::NoEndpoints => {
-                finding.says = about("the Service has no ready pod".into());
+                finding.says = about("no pod of it is ready".into());
                 let slices = format!("kubernetes.io/service-name={name}");
                 for slice in self.slices.iter().flatten() {
                     finding = finding.shows(*slice, "endpoints");
@@ -167,7 +167,7 @@ impl<'a> Scene<'a> {
                 finding
             }
             Reason::NotInNetwork => {
-                finding.says = about("it is in no network, and its targets have private addresses".into());
+                finding.says = about("its load balancer is in no network".into());
                 finding = finding.shows(lb, "private_net").shows(lb, "targets[0].use_private_ip");
                 if let Ok(Some(ccm)) = &self.ccm {
                     finding = ccm.shown(finding, "HCLOUD_NETWORK");
@@ -178,7 +178,7 @@ impl<'a> Scene<'a> {
                 ))
             }
             Reason::NoneLocal => {
-                finding.says = about("its policy is Local, and no target runs a pod of it".into());
+                finding.says = about("its policy is Local, and no target runs its pods".into());
                 for slice in self.slices.iter().flatten().filter(|slice| !slice.endpoints.is_empty()) {
                     finding = finding.shows(*slice, "endpoints[0].nodeName");
                 }
@@ -193,7 +193,7 @@ impl<'a> Scene<'a> {
                     .step(Step::decide("or run a pod of it on a node that is a target").for_good())
             }
             Reason::CrossNode => {
-                finding.says = about(format!("exactly where none of its pods runs ({names})"));
+                finding.says = about(format!("just where none of its pods runs ({names})"));
                 finding.because = Some(
                     "Nodes with a pod of the Service answer, nodes that must pass the packet on do not: the way between \
                      the nodes is broken, not the load balancer."
@@ -219,8 +219,8 @@ impl<'a> Scene<'a> {
             Reason::Firewall => self.firewall(finding, &bad, first, about),
             Reason::Unexplained => {
                 finding.says = about(match self.blind {
-                    true => format!("and what could explain it was not all readable ({names})"),
-                    false => format!("none of the usual reasons fits ({names})"),
+                    true => format!("not all reasons could be looked at ({names})"),
+                    false => format!("no usual reason fits ({names})"),
                 });
                 if let Some(node) = bad.iter().find_map(|i| self.node(&self.members[*i]))
                     && let Some(address) = node.addresses("InternalIP").next()
@@ -275,10 +275,8 @@ impl<'a> Scene<'a> {
         let mut key = "load-balancer.hetzner.cloud/health-check-protocol";
         let mut set = format!("{key}=tcp");
         if check.port != 0 && check.port != port.lb.destination_port {
-            finding.says = about(format!(
-                "its health check asks port {}, the Service's is {}",
-                check.port, port.lb.destination_port
-            ));
+            finding.says =
+                about(format!("its health check asks port {}, not {}", check.port, port.lb.destination_port));
             finding = finding
                 .shows(self.lb, &format!("services[listen_port={listen}].health_check.port"))
                 .shows(self.lb, &format!("services[listen_port={listen}].destination_port"));
@@ -290,7 +288,7 @@ impl<'a> Scene<'a> {
             }
         } else {
             let path = check.http.as_ref().map_or("/", |http| &*http.path);
-            finding.says = about(format!("its health check wants an HTTP 2xx or 3xx from {path}"));
+            finding.says = about(format!("its health check wants HTTP 2xx or 3xx from {path}"));
             finding.because = Some(
                 "A proxy without a route for that host and path answers 404, which counts as unhealthy though the way is \
                  open."
@@ -335,7 +333,7 @@ impl<'a> Scene<'a> {
             let place = &self.members[*first].place;
             finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
         }
-        finding.says = about(format!("firewall {} drops its checks on public addresses", some(&names)));
+        finding.says = about(format!("firewall {} drops the health checks", some(&names)));
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
         }
