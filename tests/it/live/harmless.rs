@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kairos_doctor::collect::guard;
+use kairos_doctor::fixture::Fixture;
 use kairos_doctor_checks::facts::{NEEDS, Origin};
 use kairos_doctor_simulator::{Options, Simulator};
 
@@ -22,30 +23,37 @@ fn asked(simulator: &Simulator) -> BTreeMap<String, usize> {
     counts
 }
 
+/// Whole clusters in which something is wrong: all of them, so that one that is added is held to the same.
+fn incidents() -> impl Iterator<Item = &'static str> {
+    Fixture::names().filter(|name| name.starts_with("incidents/"))
+}
+
 /// No secret that stands anywhere in what is served comes out anywhere; and every one of them was served.
 #[test]
 fn no_canary_comes_out() {
-    let cluster = Cluster::of("incidents/field-report", Options::default().inflated());
-    let mut outputs = Vec::new();
-    for args in [
-        &["-v"][..],
-        &["-v", "-o", "json"],
-        &["-o", "markdown", "--no-redact"],
-        &["-o", "markdown"],
-        &["collect", "--no-redact", "-v", "-o", cluster.file("bundle.json").to_str().unwrap()],
-    ] {
-        let run = cluster.doctor(args);
-        assert_ne!(run.exit, 2, "{}", run.err);
-        outputs.push((args.join(" "), run.out));
-        outputs.push((format!("{} (stderr)", args.join(" ")), run.err));
-    }
-    outputs.push(("bundle".into(), std::fs::read_to_string(cluster.file("bundle.json")).unwrap()));
-    assert_eq!(cluster.simulator.unserved_canaries(), [""; 0]);
-    let canaries = cluster.simulator.canaries();
-    assert!(canaries.len() > 20, "{}", canaries.len());
-    for (what, text) in outputs {
-        for canary in &canaries {
-            assert!(!text.contains(canary.as_str()), "`{canary}` in the output of {what}");
+    for fixture in incidents() {
+        let cluster = Cluster::of(fixture, Options::default().inflated());
+        let mut outputs = Vec::new();
+        for args in [
+            &["-v"][..],
+            &["-v", "-o", "json"],
+            &["-o", "markdown", "--no-redact"],
+            &["-o", "markdown"],
+            &["collect", "--no-redact", "-v", "-o", cluster.file("bundle.json").to_str().unwrap()],
+        ] {
+            let run = cluster.doctor(args);
+            assert_ne!(run.exit, 2, "{}", run.err);
+            outputs.push((args.join(" "), run.out));
+            outputs.push((format!("{} (stderr)", args.join(" ")), run.err));
+        }
+        outputs.push(("bundle".into(), std::fs::read_to_string(cluster.file("bundle.json")).unwrap()));
+        assert_eq!(cluster.simulator.unserved_canaries(), [""; 0]);
+        let canaries = cluster.simulator.canaries();
+        assert!(canaries.len() > 20, "{}", canaries.len());
+        for (what, text) in outputs {
+            for canary in &canaries {
+                assert!(!text.contains(canary.as_str()), "{fixture}: `{canary}` in the output of {what}");
+            }
         }
     }
 }
@@ -53,11 +61,15 @@ fn no_canary_comes_out() {
 /// How much is asked depends on the size of the cluster, and not on what is wrong with it.
 #[test]
 fn an_incident_costs_no_request_more_than_health() {
-    let healthy = Cluster::of("healthy/hcm-cilium-3", Options::default());
-    let incident = Cluster::of("incidents/field-report", Options::default());
-    healthy.doctor(&[]);
-    incident.doctor(&[]);
-    assert_eq!(asked(&healthy.simulator), asked(&incident.simulator));
+    for fixture in incidents() {
+        let incident = Fixture::named(fixture).unwrap();
+        let base = incident.base().expect("an incident is a change to a healthy cluster");
+        let healthy = Cluster::of(base, Options::default());
+        let incident = Cluster::of(fixture, Options::default());
+        healthy.doctor(&[]);
+        incident.doctor(&[]);
+        assert_eq!(asked(&healthy.simulator), asked(&incident.simulator), "{fixture} and {base}");
+    }
 }
 
 /// What may be asked, one line each: what the guard lets through, and the lists of Hetzner's API.
