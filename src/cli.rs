@@ -283,5 +283,7 @@ fn output_file(text: &str) -> Result<(Format, PathBuf), String> {
     if path.is_empty() {
         return Err("the path is missing".into());
     }
-    Ok((Format::from_str(format, true)?, path.into()))
+    let known = Format::from_str(format, true)
+        .map_err(|_| format!("`{format}` is none of terminal, json, markdown"))?;
+    Ok((known, path.into()))
 }
