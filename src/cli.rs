@@ -159,10 +159,10 @@ pub struct ReportArgs {
 
 #[derive(Args, Clone, Copy)]
 pub struct RedactArgs {
-    /// Replace names and addresses by pseudonyms [default for markdown and collect]
+    /// Replace addresses, identifiers and the names of machines by pseudonyms [default for markdown and collect]
     #[arg(long, overrides_with = "no_redact")]
     pub redact: bool,
-    /// Leave names and addresses as they are
+    /// Leave all of them as they are
     #[arg(long, overrides_with = "redact")]
     pub no_redact: bool,
 }

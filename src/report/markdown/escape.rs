@@ -173,6 +173,10 @@ mod tests {
             sentence("server k1 (4711881), on a node (deploy/)", Place::Prose),
             "server k1 (`4711881`), on a node (`deploy/`)"
         );
+        assert_eq!(
+            sentence(r#"set it: {value: "true"} in"#, Place::Prose),
+            r#"set it: `{value: "true"}` in"#
+        );
     }
 
     #[test]

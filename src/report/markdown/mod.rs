@@ -52,7 +52,7 @@ fn compose(report: &Report, view: &View, shown: &[&Ranked], count: usize) -> Str
     out.push_str(&format!("{} · read {read}\n\n", pieces.join(" · ")));
     if let Some(replaced) = &view.replaced {
         out.push_str(&format!(
-            "Pseudonyms stand for {}, in commands too.\n\n",
+            "Pseudonyms stand for {}, in commands too. Namespaces and names of objects in the cluster stay.\n\n",
             sentence(replaced, Place::Prose)
         ));
     }
