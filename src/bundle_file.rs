@@ -10,7 +10,7 @@ use flate2::write::GzEncoder;
 use kairos_doctor_checks::facts::Facts;
 
 /// No bundle is read beyond this: a compressed one may unpack to anything.
-const LARGEST: u64 = 1 << 30;
+const LARGEST: u64 = 1 << 28;
 
 /// Reads a recorded cluster; whether it is compressed is seen from its first bytes.
 ///
@@ -18,13 +18,16 @@ const LARGEST: u64 = 1 << 30;
 /// One sentence naming the file: it cannot be read, is cut off, is no JSON, or no bundle.
 pub fn read(path: &Path) -> Result<Facts, String> {
     let name = path.display();
-    let raw = fs::read(path).map_err(|e| format!("cannot read {name}: {e}"))?;
-    let mut bytes = Vec::new();
+    let (mut raw, mut bytes) = (Vec::new(), Vec::new());
+    let file = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut raw));
+    if file.map_err(|e| format!("cannot read {name}: {e}"))? as u64 == LARGEST {
+        return Err(format!("{name} is larger than 256 MiB, which no bundle is"));
+    }
     if raw.starts_with(&[0x1f, 0x8b]) {
         let mut unpacked = GzDecoder::new(&raw[..]).take(LARGEST);
         unpacked.read_to_end(&mut bytes).map_err(|e| format!("{name} is no whole gzip file: {e}"))?;
         if bytes.len() as u64 == LARGEST {
-            return Err(format!("{name} unpacks to more than 1 GiB, which no bundle does"));
+            return Err(format!("{name} unpacks to more than 256 MiB, which no bundle does"));
         }
     } else {
         bytes = raw;
@@ -57,6 +60,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if path.metadata().is_ok_and(|m| !m.is_file()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
+    // Through a link, whose target is what is meant.
+    let whole = path.canonicalize();
+    let path = whole.as_deref().unwrap_or(path);
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     let mut options = fs::OpenOptions::new();
@@ -66,4 +72,23 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let written =
         options.open(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = std::env::temp_dir().join(format!("kairos-doctor-link-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (file, link) = (folder.join("file"), folder.join("link"));
+        fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        write_whole(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -159,10 +159,10 @@ pub struct ReportArgs {
 
 #[derive(Args, Clone, Copy)]
 pub struct RedactArgs {
-    /// Replace names and addresses by pseudonyms [default for markdown and collect]
+    /// Replace addresses, identifiers and the names of machines by pseudonyms [default for markdown and collect]
     #[arg(long, overrides_with = "no_redact")]
     pub redact: bool,
-    /// Leave names and addresses as they are
+    /// Leave all of them as they are
     #[arg(long, overrides_with = "redact")]
     pub no_redact: bool,
 }
@@ -283,5 +283,7 @@ fn output_file(text: &str) -> Result<(Format, PathBuf), String> {
     if path.is_empty() {
         return Err("the path is missing".into());
     }
-    Ok((Format::from_str(format, true)?, path.into()))
+    let known = Format::from_str(format, true)
+        .map_err(|_| format!("`{format}` is none of terminal, json, markdown"))?;
+    Ok((known, path.into()))
 }

@@ -6,6 +6,7 @@ pub mod cli;
 pub mod collect;
 pub mod demo;
 pub mod fixture;
+mod pager;
 pub mod rbac;
 pub mod redact;
 pub mod report;

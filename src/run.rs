@@ -14,10 +14,9 @@ use crate::cli::{
     CheckArgs, Cli, Colour, Command, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs, chosen,
 };
 use crate::collect::{self, Plan};
-use crate::fixture::Fixture;
 use crate::redact::{self, Tally};
 use crate::report::{self, Outcome, Reads, View, catalogue, json, markdown, terminal};
-use crate::{bundle_file, demo, rbac};
+use crate::{bundle_file, demo, pager, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
 const NOT_ATTEMPTED: u8 = 2;
@@ -34,11 +33,13 @@ pub fn main() -> ExitCode {
     // kube and reqwest ask for the process default; one TLS stack, one provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A check that panics is caught and reported as unknown; the default hook would print a trace besides.
-    std::panic::set_hook(Box::new(|panic| eprintln!("kairos-doctor: a bug, please report it: {panic}")));
-    match run(cli) {
-        Ok(exit) => ExitCode::from(exit),
-        Err(message) => {
-            eprintln!("kairos-doctor: {message}");
+    std::panic::set_hook(Box::new(|panic| say(&format!("kairos-doctor: a bug, please report it: {panic}"))));
+    // A bug outside of the checks: the hook has said so, and a script must not take it for an answer.
+    match std::panic::catch_unwind(|| run(cli)) {
+        Err(_) => ExitCode::from(NOT_ATTEMPTED),
+        Ok(Ok(exit)) => ExitCode::from(exit),
+        Ok(Err(message)) => {
+            say(&format!("kairos-doctor: {message}"));
             ExitCode::from(NOT_ATTEMPTED)
         }
     }
@@ -48,9 +49,10 @@ fn run(cli: Cli) -> Result<u8, String> {
     match cli.command {
         None => check(cli.check),
         Some(Command::Check(args)) => check(args),
-        Some(Command::Demo { list: true, .. }) => {
-            let line = |f: &Fixture| format!("{:24} {}\n", demo::short(f), f.what());
-            print(&demo::all().iter().map(line).collect::<String>())
+        Some(Command::Demo { list: true, report, .. }) => {
+            let all = demo::all();
+            let named = all.iter().map(|fixture| (demo::short(fixture), fixture.what()));
+            print(&catalogue::names(named, &plain_view(report.paint)))
         }
         Some(Command::Demo { name, report, .. }) => demonstrate(name.as_deref(), report),
         Some(Command::Collect { output, live, redact, verbose }) => collect(&output, live, redact, verbose),
@@ -107,23 +109,26 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
         (facts, replaced) = (redacted, Some(tally));
     }
     let bytes = bundle_file::write(output, &facts)?;
-    eprintln!(
-        "wrote {} ({} kB). Diagnose it: kairos-doctor --from {}",
-        output.display(),
-        bytes.div_ceil(1000),
-        output.display()
-    );
+    let (name, size) = (output.display(), bytes.div_ceil(1000));
+    say(&format!("wrote {name} ({size} kB). Diagnose it: kairos-doctor --from {name}"));
     match replaced {
-        Some(tally) => eprintln!("replaced by pseudonyms: {tally}. --no-redact leaves them"),
-        None => eprintln!("nothing was replaced: it names your nodes and their addresses"),
+        Some(tally) => say(&format!("replaced by pseudonyms: {tally}. --no-redact leaves them")),
+        None => say("nothing was replaced: it names your nodes and their addresses"),
     }
     if verbose {
-        eprintln!("{} requests, {} bytes, {:.1} s", reads.requests, reads.bytes, reads.seconds);
+        say(&format!("{} requests, {} bytes, {:.1} s", reads.requests, reads.bytes, reads.seconds));
     }
+    // One reason often holds for many kinds.
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     for need in NEEDS {
-        if let Some(Err(gap)) = facts.part(need) {
-            eprintln!("not recorded: {}: {}", need.key, gap.detail);
+        let Some(Err(gap)) = facts.part(need) else { continue };
+        match missing.iter_mut().find(|(why, _)| *why == &*gap.detail) {
+            Some((_, keys)) => keys.push(need.key),
+            None => missing.push((&gap.detail, vec![need.key])),
         }
+    }
+    for (why, keys) in missing {
+        say(&format!("not recorded: {}: {why}", keys.join(", ")));
     }
     Ok(0)
 }
@@ -202,13 +207,20 @@ fn tell(
 }
 
 fn explain(name: &str, paint: PaintArgs) -> Result<u8, String> {
-    let check = catalogue::find(ALL, name)?;
-    let example = demo::example(check.code).map(|fixture| engine::run(&demo::dressed(&fixture), ALL));
-    let found = example.as_ref().and_then(|report| {
+    let page = explained(catalogue::find(ALL, name)?, &plain_view(paint));
+    pager::show(&page)?;
+    print(&page)
+}
+
+/// A check's page with the finding of a fixture that breaks it.
+fn explained(check: &Check, view: &View) -> String {
+    let fixture = demo::example(check.code);
+    let report = fixture.as_ref().map(|fixture| engine::run(&demo::dressed(fixture), ALL));
+    let example = fixture.as_ref().zip(report.as_ref()).and_then(|(fixture, report)| {
         let ranked = report.findings.iter().find(|f| f.check.code == check.code)?;
-        Some((report, ranked))
+        Some(catalogue::Example { report, ranked, name: fixture.name() })
     });
-    print(&catalogue::page(check, ALL, found, &plain_view(paint)))
+    catalogue::page(check, ALL, example, view)
 }
 
 /// How a list or a page is shown: nothing is filtered, and nothing was read for it.
@@ -223,6 +235,11 @@ fn plain_view(paint: PaintArgs) -> View {
         reads: None,
         replaced: None,
     }
+}
+
+/// Standard error; that nobody reads it is no error.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Standard output; that a reader has gone away is no error.
@@ -251,4 +268,17 @@ fn width() -> usize {
     let told = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
     let seen = || terminal_size::terminal_size().map(|(w, _)| usize::from(w.0));
     told.or_else(seen).unwrap_or(80).clamp(40, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_fits_sixty_lines_of_eighty_columns() {
+        let view = View { width: 80, ..plain_view(PaintArgs { color: Colour::Never }) };
+        let lines = |check: &&Check| (check.code, explained(check, &view).lines().count());
+        let long: Vec<_> = ALL.iter().map(lines).filter(|(_, lines)| *lines > 60).collect();
+        assert_eq!(long, [], "code and lines");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::hccm::{Ccm, image_tag};
 use crate::domain::k3s;
+use crate::facts::kubelet::Kubelet;
 use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Gateway, Namespace, Node, Version};
 use crate::facts::{Facts, Project, Text, Why};
 
@@ -18,6 +19,8 @@ pub struct Cluster {
     pub uid: Option<Text>,
     pub kubernetes_version: Option<Text>,
     pub nodes: Option<usize>,
+    /// How many nodes' kubelets showed a certificate of this cluster; `None` where none was asked.
+    pub kubelets: Option<usize>,
     pub ccm: Option<Component>,
     pub csi: Option<Component>,
     pub cni: Option<Component>,
@@ -34,6 +37,7 @@ impl Cluster {
             uid: system.map(|n| n.metadata.uid.clone()),
             kubernetes_version: facts.one::<Version>().ok().map(|v| v.git_version.clone()),
             nodes: facts.all::<Node>().ok().map(<[Node]>::len),
+            kubelets: kubelets(facts),
             ccm: ccm(facts),
             csi: csi(facts),
             cni: cni(facts),
@@ -47,6 +51,15 @@ impl Cluster {
             },
         }
     }
+}
+
+fn kubelets(facts: &Facts) -> Option<usize> {
+    let kubelets = facts.all::<Kubelet>().ok()?;
+    let seen = |node: &&Node| {
+        let own = |k: &&Kubelet| k.node == node.metadata.name && k.trusted && k.certificate.is_some();
+        kubelets.iter().any(|k| own(&k))
+    };
+    Some(facts.all::<Node>().ok()?.iter().filter(seen).count())
 }
 
 fn ccm(facts: &Facts) -> Option<Component> {

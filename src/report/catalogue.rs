@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::terminal::page::{Ink, Page};
 use super::terminal::wrap::wrap;
-use super::words::counted;
+use super::words::{counted, listed};
 use super::{View, explain, terminal};
 
 /// Every check by area.
@@ -120,8 +120,16 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// The page of one check: what it is, its Markdown, what causes it and what it causes, and one finding as it looks.
-pub fn page(check: &Check, checks: &[&Check], example: Option<(&Report, &Ranked)>, view: &View) -> String {
+/// The finding that a page ends with.
+pub struct Example<'a> {
+    pub report: &'a Report,
+    pub ranked: &'a Ranked,
+    /// What `demo` shows it in full under.
+    pub name: &'a str,
+}
+
+/// The page of one check: what it is, what causes it and what it causes, its Markdown, and one finding as it looks.
+pub fn page(check: &Check, checks: &[&Check], example: Option<Example>, view: &View) -> String {
     let mut page = Page::new(view);
     let mut reads: Vec<&str> = check.needs.iter().map(|need| need.key).collect();
     reads.dedup();
@@ -129,8 +137,6 @@ pub fn page(check: &Check, checks: &[&Check], example: Option<(&Report, &Ranked)
     let lead = format!("{} ", check.code);
     page.hung(&lead, ink(check.severity), lead.width(), &head, Ink::Plain);
     page.hung("", Ink::Plain, 0, &format!("Healthy when {}.", check.title), Ink::Plain);
-    page.blank();
-    explain::page(&mut page, check.explain);
     let named = |code: &str| match checks.iter().find(|c| c.code == code) {
         Some(check) => format!("{code} ({})", check.slug),
         None => code.to_string(),
@@ -148,22 +154,37 @@ pub fn page(check: &Check, checks: &[&Check], example: Option<(&Report, &Ranked)
         .filter(|other| other.caused_by.iter().any(|cause| cause.code == check.code))
         .map(|other| named(other.code))
         .collect();
-    for (title, names) in [("Caused by", causes), ("Causes", effects)] {
+    for (title, names) in [("May be caused by ", causes), ("May itself cause ", effects)] {
         if !names.is_empty() {
-            page.blank();
-            page.hung("", Ink::Plain, 0, title, Ink::Strong);
-            for name in names {
-                page.hung("  - ", Ink::Plain, 4, &name, Ink::Plain);
-            }
+            page.hung(
+                title,
+                Ink::Plain,
+                title.width(),
+                &format!("{}.", listed(&names, usize::MAX)),
+                Ink::Plain,
+            );
         }
     }
-    let mut text = page.into_text();
-    if let Some((report, ranked)) = example {
-        let mut page = Page::new(view);
-        page.hung("", Ink::Plain, 0, "What it looks like", Ink::Strong);
-        text.push_str(&format!("\n{}\n{}", page.into_text(), terminal::finding(report, ranked, view)));
+    page.blank();
+    explain::page(&mut page, check.explain);
+    if let Some(Example { report, ranked, name }) = example {
+        page.blank();
+        let title = format!("(in full: kairos-doctor demo {name})");
+        page.hung("What it looks like ", Ink::Strong, 0, &title, Ink::Plain);
+        terminal::headline(&mut page, report, ranked);
     }
-    text
+    page.into_text()
+}
+
+/// Names, and what each of them is.
+pub fn names<'a>(all: impl Iterator<Item = (&'a str, &'a str)>, view: &View) -> String {
+    let all: Vec<_> = all.collect();
+    let column = all.iter().map(|(name, _)| name.width()).max().unwrap_or(0) + 2;
+    let mut page = Page::new(view);
+    for (name, what) in all {
+        page.hung(&format!("{name:column$}"), Ink::Strong, column, what, Ink::Plain);
+    }
+    page.into_text()
 }
 
 fn ink(severity: Severity) -> Ink {
@@ -210,9 +231,11 @@ mod tests {
     fn a_page_has_its_graph_and_an_example() {
         let report = samples::pending_service();
         let check = find(ALL, "KD301").unwrap();
-        let text = page(check, ALL, Some((&report, &report.findings[0])), &view(&report, 80));
+        let example = Example { report: &report, ranked: &report.findings[0], name: "kd301/gateway" };
+        let text = page(check, ALL, Some(example), &view(&report, 80));
         assert!(text.starts_with("KD301 load-balancer-location · critical · reads pods, "), "{text}");
-        assert!(text.contains("- KD300 (load-balancer-address)"), "{text}");
+        assert!(text.contains("\nMay itself cause KD300 (load-balancer-address).\n"), "{text}");
+        assert!(text.contains("\n    kubectl -n kube-system get pods -o yaml \\\n      -l "), "{text}");
         assert!(text.contains("critical[KD301] Service edge/cilium-gateway-web"), "{text}");
         assert!(text.lines().all(|line| line.width() <= 80 || line.starts_with("    ")), "{text}");
     }

@@ -27,32 +27,47 @@ fn block(line: &str) -> Block<'_> {
     Block::Item(format!("{}{bullet}", " ".repeat(indent.min(6))), text[mark..].trim())
 }
 
-/// Writes the page. Code and tables keep their lines; everything else is wrapped anew.
+/// Writes the page. Code, fenced or indented, and tables keep their lines; everything else is wrapped anew. No line is
+/// spent under a heading, or between a paragraph and the code that it leads to.
 pub fn page(page: &mut Page, markdown: &str) {
     let mut open: Option<(String, String)> = None;
     let mut fence: Option<String> = None;
+    let (mut gap, mut titled, mut code) = (false, false, false);
     for line in markdown.lines() {
         if let Some(end) = &fence {
             if line.trim() == end {
                 fence = None;
-                page.blank();
+                gap = true;
             } else {
                 page.copied(&[format!("    {}", line.trim_end())], Ink::Command);
             }
             continue;
         }
         let trimmed = line.trim();
-        let ticks = trimmed.bytes().take_while(|b| *b == b'`').count();
-        if ticks >= 3 {
-            flush(page, &mut open);
-            fence = Some("`".repeat(ticks));
-            continue;
-        }
         if trimmed.is_empty() {
             flush(page, &mut open);
-            page.blank();
+            gap = !titled;
             continue;
         }
+        let ticks = trimmed.bytes().take_while(|b| *b == b'`').count();
+        let indented = open.is_none() && line.starts_with("    ");
+        if ticks >= 3 || indented {
+            flush(page, &mut open);
+            if std::mem::take(&mut gap) && code {
+                page.blank();
+            }
+            (titled, code) = (false, true);
+            if ticks >= 3 {
+                fence = Some("`".repeat(ticks));
+            } else {
+                page.copied(&[line.trim_end().to_string()], Ink::Command);
+            }
+            continue;
+        }
+        if std::mem::take(&mut gap) {
+            page.blank();
+        }
+        (titled, code) = (false, false);
         if trimmed.starts_with('|') {
             flush(page, &mut open);
             let rule = trimmed.chars().all(|c| "|-: ".contains(c));
@@ -67,6 +82,7 @@ pub fn page(page: &mut Page, markdown: &str) {
                 flush(page, &mut open);
                 page.blank();
                 page.hung("", Ink::Plain, 0, &inline(text), Ink::Strong);
+                titled = true;
             }
             Block::Item(bullet, text) => {
                 flush(page, &mut open);
@@ -103,14 +119,30 @@ fn inline(text: &str) -> String {
         }
         let mut rest = piece;
         while let Some((before, label, target, after)) = link(rest) {
-            out.push_str(&before.replace("**", ""));
+            out.push_str(&plain(before));
             out.push_str(label);
             if label != target {
                 out.push_str(&format!(" ({target})"));
             }
             rest = after;
         }
-        out.push_str(&rest.replace("**", ""));
+        out.push_str(&plain(rest));
+    }
+    out
+}
+
+/// Without the stars that open or close at a word.
+fn plain(text: &str) -> String {
+    let text = text.replace("**", "");
+    let mut out = String::with_capacity(text.len());
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        if c != '*' || word(before) == word(rest.peek().copied()) {
+            out.push(c);
+        }
+        before = Some(c);
     }
     out
 }
@@ -130,10 +162,10 @@ mod tests {
 
     #[test]
     fn a_page_is_wrapped_and_its_code_is_not() {
-        let markdown = "# Title\n\n## What you see\n\nA **bold** word and [a link](https://docs.example/x), \
+        let markdown = "# Title\n\n## What you see\n\nA **bold** word, an *open* one and [a link](https://docs.example/x), \
             and `code **kept**` in a paragraph\nthat goes on over several lines of the source until it is wrapped anew.\n\n\
             - one item that is long enough to be wrapped, so that its second line hangs under the first\n- two\n\n\
-            1. first\n2. second\n\n```sh\nkubectl get nodes   # a comment\n\n  indented\n```\n\n| a | b |\n| - | - |\n| 1 | `2` |\n";
+            1. first\n2. second\n\n```sh\nkubectl get nodes   # a comment\n\n  indented\n```\n\nIn four columns:\n\n    one \\\n      two\n    three\n\n| a | b |\n| - | - |\n| 1 | `2` |\n";
         let mut sheet = Page::new(&view(&healthy(), 60));
         page(&mut sheet, markdown);
         insta::with_settings!({snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true}, {

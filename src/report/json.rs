@@ -42,6 +42,8 @@ struct Cluster {
     uid: Option<String>,
     kubernetes_version: Option<String>,
     nodes: Option<usize>,
+    /// How many nodes' kubelets showed a certificate of this cluster; null where none was asked.
+    kubelets: Option<usize>,
     components: Components,
     hetzner: Hetzner,
 }
@@ -252,6 +254,7 @@ fn cluster(report: &Report) -> Cluster {
         uid: c.uid.as_ref().map(Into::into),
         kubernetes_version: c.kubernetes_version.as_ref().map(Into::into),
         nodes: c.nodes,
+        kubelets: c.kubelets,
         components: Components {
             ccm: component(&c.ccm),
             csi: component(&c.csi),

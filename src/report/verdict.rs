@@ -142,6 +142,9 @@ pub fn cluster(report: &Report) -> Vec<String> {
         _ => "Hetzner not read",
     };
     pieces.push(project.into());
+    if let (Some(seen), Some(nodes)) = (cluster.kubelets, cluster.nodes) {
+        pieces.push(format!("kubelets {seen} of {nodes}"));
+    }
     pieces
 }
 

@@ -45,7 +45,7 @@ pub fn sentence(text: &str, place: Place) -> String {
             words.push(word);
             continue;
         }
-        let (body, end) = marks(word);
+        let (body, end) = if is_open(word) { (word, "") } else { marks(word) };
         let inner = body.trim_start_matches('(');
         let (start, end) = if inner.is_empty() { ("", "") } else { (&body[..body.len() - inner.len()], end) };
         if !start.is_empty() {
@@ -72,6 +72,11 @@ fn close(words: &mut Vec<String>, span: &mut Vec<&str>, place: Place) {
 /// A word and the marks at its end that belong to the sentence.
 fn marks(word: &str) -> (&str, &str) {
     word.split_at(word.trim_end_matches(['.', ',', ';', ':', ')', '?', '!']).len())
+}
+
+/// A brace is open, so that what follows belongs to it: `{value: "true"}`.
+fn is_open(word: &str) -> bool {
+    word.matches('{').count() > word.matches('}').count()
 }
 
 /// A word that is safe as it is; `None` when it belongs into a code span.
@@ -167,6 +172,10 @@ mod tests {
         assert_eq!(
             sentence("server k1 (4711881), on a node (deploy/)", Place::Prose),
             "server k1 (`4711881`), on a node (`deploy/`)"
+        );
+        assert_eq!(
+            sentence(r#"set it: {value: "true"} in"#, Place::Prose),
+            r#"set it: `{value: "true"}` in"#
         );
     }
 

@@ -50,6 +50,12 @@ fn compose(report: &Report, view: &View, shown: &[&Ranked], count: usize) -> Str
     let pieces: Vec<String> = cluster(report).iter().map(|piece| sentence(piece, Place::Prose)).collect();
     let read = report.generated_at.strftime("%Y-%m-%d %H:%M UTC");
     out.push_str(&format!("{} · read {read}\n\n", pieces.join(" · ")));
+    if let Some(replaced) = &view.replaced {
+        out.push_str(&format!(
+            "Pseudonyms stand for {}, in commands too. Namespaces and names of objects in the cluster stay.\n\n",
+            sentence(replaced, Place::Prose)
+        ));
+    }
     if !told.is_empty() {
         table(&mut out, told);
     }

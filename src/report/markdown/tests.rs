@@ -24,6 +24,14 @@ fn snapshots() {
     snapshot("kubelets_40", &samples::kubelets(40));
 }
 
+#[test]
+fn a_reader_is_told_what_is_a_pseudonym() {
+    let report = samples::healthy();
+    let view = crate::report::View { replaced: Some("2 IP addresses".into()), ..view(&report, 80) };
+    assert!(render(&report, &view).contains("\nPseudonyms stand for 2 IP addresses, in commands too. "));
+    assert!(!text(&report).contains("seudonym"));
+}
+
 fn parse(text: &str) -> Vec<Event<'_>> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH

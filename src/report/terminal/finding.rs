@@ -1,6 +1,6 @@
 //! One root finding, and the others that are the same.
 
-use kairos_doctor_checks::engine::Report;
+use kairos_doctor_checks::engine::{Ranked, Report};
 use kairos_doctor_checks::{Act, Changes, Confidence, Severity, Step, When};
 
 use super::evidence;
@@ -32,12 +32,17 @@ pub fn headline(page: &mut Page, group: &Group) {
     page.hung(&lead, severity_ink(root.effective), 2, &says, Ink::Strong);
 }
 
+/// The one sentence on why that is wrong.
+pub fn because(page: &mut Page, root: &Ranked) {
+    if let Some(because) = &root.finding.because {
+        page.hung("  ", Ink::Plain, 2, because, Ink::Plain);
+    }
+}
+
 pub fn told(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
     let finding = &group.root.finding;
     headline(page, group);
-    if let Some(because) = &finding.because {
-        page.hung("  ", Ink::Plain, 2, because, Ink::Plain);
-    }
+    because(page, group.root);
     if finding.confidence == Confidence::Predicted {
         let text = "Predicted from the configuration: nothing has shown it yet.";
         page.hung("  ", Ink::Plain, 2, text, Ink::Plain);

@@ -39,6 +39,9 @@ pub fn render(report: &Report, view: &View) -> String {
         return page.into_text();
     }
     page.hung("  ", Ink::Plain, 2, &pieces(report), Ink::Plain);
+    if let Some(replaced) = &view.replaced {
+        page.hung("  ", Ink::Plain, 2, &format!("Pseudonyms stand for {replaced}."), Ink::Plain);
+    }
     let told = if view.verbose { groups(&shown, false) } else { told };
     for group in &told {
         page.blank();
@@ -52,13 +55,11 @@ pub fn render(report: &Report, view: &View) -> String {
     page.into_text()
 }
 
-/// One finding in full, as it stands in a report.
-pub fn finding(report: &Report, ranked: &Ranked, view: &View) -> String {
-    let mut page = Page::new(view);
+/// How a finding begins: its headline and the sentence beneath it.
+pub fn headline(page: &mut Page, report: &Report, ranked: &Ranked) {
     let beneath = if ranked.depth == 0 { report.beneath(ranked).collect() } else { Vec::new() };
-    let group = Group { root: ranked, others: Vec::new(), beneath };
-    finding::told(&mut page, report, &group, view.verbose);
-    page.into_text()
+    finding::headline(page, &Group { root: ranked, others: Vec::new(), beneath });
+    finding::because(page, ranked);
 }
 
 /// The line on the cluster, broken only between its pieces.

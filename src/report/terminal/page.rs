@@ -105,7 +105,9 @@ impl Page {
         for (i, line) in lines.iter().enumerate() {
             let line = self.paint(line, ink);
             let line = if i == 0 {
-                format!("{}{bullet}{line}", self.paint(&label, Ink::Label))
+                let lead =
+                    if label.trim().is_empty() { label.clone() } else { self.paint(&label, Ink::Label) };
+                format!("{lead}{bullet}{line}")
             } else {
                 format!("{}{line}", " ".repeat(indent))
             };

@@ -1,5 +1,7 @@
 //! The command line and the JSON are contracts: exit status, streams, filters, forms.
 
+use std::process::Stdio;
+
 use kairos_doctor_simulator::Options;
 
 use super::{Cluster, bare, codes, drawn, run};
@@ -106,9 +108,27 @@ fn the_schema_that_is_published_is_the_one_of_the_program() {
 }
 
 #[test]
+fn nobody_who_reads_standard_error_is_no_crash() {
+    let mut child =
+        bare(&["--kubeconfig", "/nonexistent"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+/// Half a character of UTF-16 is more than the parser of kubeconfigs can bear.
+#[test]
+fn a_crash_is_not_taken_for_an_answer() {
+    let path = std::env::temp_dir().join(format!("kairos-doctor-utf16-{}", std::process::id()));
+    std::fs::write(&path, [0xff, 0xfe, 0]).unwrap();
+    let run = run(bare(&["--kubeconfig", path.to_str().unwrap()]));
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((run.exit, &*run.out), (2, ""), "{}", run.err);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_a_quiet_end() {
     let mut command = bare(&["demo", "-v"]);
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     drop(child.stdout.take());
     let ended = child.wait_with_output().unwrap();
