@@ -81,8 +81,7 @@ pub enum Command {
     /// Print the JSON Schema of `-o json`
     #[command(hide = true)]
     Schema,
-    /// Print the RBAC manifests of deploy/rbac.yaml
-    #[command(hide = true)]
+    /// Print the least Kubernetes rights that a run needs, as manifests
     Rbac,
 }
 

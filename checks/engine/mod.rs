@@ -148,7 +148,7 @@ fn status_of(check: &'static Check, verdict: &Verdict) -> Checked {
     } else if let Some(gap) = verdict.gaps.first() {
         (Status::NotApplicable, gap.detail.to_string())
     } else if verdict.examined == 0 {
-        (Status::NotApplicable, format!("no {}", check.examines))
+        (Status::NotApplicable, format!("nothing to judge among {}", check.examines))
     } else {
         (Status::Healthy, objects)
     };

@@ -115,7 +115,7 @@ impl Gap {
                 "find out what answers at that address: it is not this node's kubelet"
             }
             ("kubernetes", Why::Forbidden) => {
-                "`kubectl apply -f deploy/rbac.yaml` and run it as that ServiceAccount"
+                "grant it: `kairos-doctor rbac | kubectl apply -f -` (deploy/rbac.yaml), and run it as that ServiceAccount"
             }
             ("kubernetes", Why::NotConfigured) => {
                 "name a kubeconfig with --kubeconfig, or a context with --context"

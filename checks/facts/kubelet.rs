@@ -69,7 +69,7 @@ wire! { "camelCase"
         /// What the host's name resolved to, or the address itself.
         pub addresses: Vec<Text>,
         /// `answered`, `refused`, `timed-out`, `unreachable`, `unresolved`, `tls`, `client-certificate-expired`,
-        /// `unauthorized`, `not-kubernetes` or `failing`.
+        /// `unauthorized`, `not-kubernetes`, `failing`, or `not-asked` when the time of the run was up before that.
         pub outcome: Text,
         /// What came back, one line.
         pub detail: Text,

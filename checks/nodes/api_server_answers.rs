@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::domain::addresses::{ip, range};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubelet::ApiServer;
-use crate::facts::{Facts, Kind, Known};
+use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -26,6 +26,9 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     v.examined = 1;
     if api.answered() {
         return Ok(());
+    }
+    if api.outcome == "not-asked" {
+        return Err(Gap::new("kubernetes", Why::TimedOut, format!("{}: {}", api.server, api.detail)));
     }
     let finding =
         Finding::new(api, says(api)).shows(api, "outcome").shows(api, "detail").shows(api, "addresses");

@@ -13,6 +13,7 @@ pub mod kubernetes;
 mod loopback;
 mod progress;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,7 +106,7 @@ fn access(plan: &Plan) -> Result<Known<Access>, String> {
     };
     let access = hcloud_config::access(options, &|name| std::env::var(name).ok())?;
     for note in access.iter().flat_map(|a| &a.notes) {
-        eprintln!("kairos-doctor: {note}");
+        let _ = writeln!(std::io::stderr(), "kairos-doctor: {note}");
     }
     Ok(access)
 }

@@ -58,17 +58,24 @@ impl Progress {
                 "kubelets" => format!("kubelets {done}"),
                 source => format!("{source} {done}/{begun}"),
             });
-            let line = each.collect::<Vec<_>>().join(" · ");
-            eprint!("\r\x1b[2Kreading: {line}");
-            let _ = std::io::stderr().flush();
+            let line = format!("reading: {}", each.collect::<Vec<_>>().join(" · "));
+            // A line that wraps could not be taken away again.
+            let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
+            let line: String = line.chars().take(width.saturating_sub(1)).collect();
+            write(&format!("\r\x1b[2K{line}"));
         }
     }
 
     /// Takes the line away.
     pub fn done(&self) {
         if self.shown {
-            eprint!("\r\x1b[2K");
-            let _ = std::io::stderr().flush();
+            write("\r\x1b[2K");
         }
     }
+}
+
+/// That nobody listens is no reason to stop.
+fn write(text: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
 }

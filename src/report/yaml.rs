@@ -8,7 +8,10 @@ pub fn text(snippet: &Value) -> String {
     if let Value::String(text) = snippet {
         return text.trim_end_matches('\n').to_string();
     }
-    written(&wire(snippet))
+    // Kairos reads a file in /oem as a cloud-config only where it begins so (mudler/yip, `pkg/schema`).
+    let cloud_config = snippet.get("write_files").is_some() || snippet.get("stages").is_some();
+    let header = if cloud_config { "#cloud-config\n" } else { "" };
+    header.to_string() + &written(&wire(snippet))
 }
 
 /// The object as the API takes it.

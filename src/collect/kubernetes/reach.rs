@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use kairos_doctor_checks::facts::kubelet::ApiServer;
@@ -49,6 +50,7 @@ impl Kubernetes {
     }
 
     async fn first_request(&self) -> Reach {
+        let begun = Instant::now();
         let (addresses, judged) = if self.setup.proxy().is_some() {
             // It resolves names itself; what they are here is only good to know.
             let ((addresses, _), judged) = tokio::join!(self.resolve(), self.ask_version());
@@ -59,6 +61,7 @@ impl Kubernetes {
                 (addresses, Some(unresolved)) => (addresses, unresolved),
             }
         };
+        let judged = patient(judged, begun.elapsed(), self.deadline.left());
         let detail = match self.setup.proxy() {
             Some(proxy) if judged.outcome != "answered" => {
                 format!("{} (through the proxy {proxy})", judged.detail)
@@ -177,9 +180,22 @@ fn version(answer: &Answer) -> Option<(Part, String)> {
 }
 
 /// One gap for all needs: it is one thing that is missing.
+/// A server is silent only when it was waited for. Where the run's own time was up before that, nothing was learned of it.
+fn patient(judged: Judged, waited: Duration, left: Duration) -> Judged {
+    let cut_short = left.is_zero() && waited < PATIENCE && matches!(judged.outcome, "timed-out" | "unresolved");
+    if !cut_short {
+        return judged;
+    }
+    let detail = format!("the time of the run was up after {} ms; give it more with --timeout", waited.as_millis());
+    Judged { outcome: "not-asked", detail, version: None }
+}
+
+/// No healthy API server takes longer to say its version.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 fn gap(server: &ApiServer) -> Gap {
     let why = match &*server.outcome {
-        "timed-out" => Why::TimedOut,
+        "timed-out" | "not-asked" => Why::TimedOut,
         "unauthorized" | "client-certificate-expired" => Why::Forbidden,
         _ => Why::Unreachable,
     };
