@@ -33,11 +33,14 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let kubelets = v.see(facts.all::<Kubelet>()).unwrap_or_default();
     // The probes are a second way: without them a handshake still tells.
     let probes = facts.all::<LogProbe>();
-    let external_first =
-        nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false"));
+    let order = preferred(nodes);
     for node in nodes {
-        let Some((kind, address)) = dialled(node, external_first) else { continue };
         v.examined += 1;
+        let Some((kind, address)) = dialled(node, &order) else {
+            let detail = format!("node {} has no address yet that the API server could dial", node.name());
+            v.gaps.push(Gap::new(Kubelet::NEED.key, Why::NotRead, detail).of(node.name()));
+            continue;
+        };
         let shake = kubelets.iter().find(|k| k.node == node.name() && ip(&k.address) == Some(address));
         let probe = probes.as_ref().unwrap_or(&&[][..]).iter().find(|p| p.node == node.name());
         let seen = Seen { node, nodes, kind, address, shake, probe };
@@ -60,14 +63,24 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
-/// The first address of the first type that the API server prefers: `InternalIP,ExternalIP`, or the reverse with
-/// `--flannel-external-ip`.
-fn dialled(node: &Node, external_first: bool) -> Option<(&'static str, IpAddr)> {
-    let mut order = ["InternalIP", "ExternalIP"];
-    if external_first {
-        order.reverse();
+/// The types of addresses in the order in which the API server prefers them: what it is told, else `InternalIP,ExternalIP`,
+/// or the reverse with `--flannel-external-ip`.
+fn preferred(nodes: &[Node]) -> Vec<&'static str> {
+    const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
+    let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
+    let told = told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
+    if let Some(told) = told.last() {
+        return told.split(',').filter_map(|t| TYPES.into_iter().find(|known| *known == t.trim())).collect();
     }
-    order.into_iter().find_map(|kind| Some((kind, node.addresses(kind).find_map(ip)?)))
+    match nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false")) {
+        true => TYPES.into_iter().rev().collect(),
+        false => TYPES.to_vec(),
+    }
+}
+
+/// The first address of the first type that the node has.
+fn dialled(node: &Node, order: &[&'static str]) -> Option<(&'static str, IpAddr)> {
+    order.iter().find_map(|kind| Some((*kind, node.addresses(kind).find_map(ip)?)))
 }
 
 /// One node and all that was seen of its kubelet at the address that counts.
@@ -217,7 +230,8 @@ impl<'a> Seen<'a> {
             return finding.step(restart());
         }
         let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
-        let config = json!({flag: self.address.to_string()});
+        let value = self.of_both_families();
+        let config = json!({flag: value});
         let mut write = Step::write(
             Changes::Node,
             format!("on node {}: tells k3s its address, which then stands in the certificate", node.name()),
@@ -233,7 +247,7 @@ impl<'a> Seen<'a> {
             write = write
                 .hazard("k3s takes its address from flannel-iface; name the private interface there instead");
         }
-        let content = format!("{flag}: {}\n", self.address);
+        let content = format!("{flag}: {value}\n");
         finding.step(write).step(restart()).step(
             Step::write(
                 Changes::Node,
@@ -243,6 +257,19 @@ impl<'a> Seen<'a> {
             )
             .for_good(),
         )
+    }
+
+    /// The address, and in a dual-stack cluster the node's address of the other family after it: k3s does not start with
+    /// one alone.
+    fn of_both_families(&self) -> String {
+        let v6 = |cidr: &str| cidr.contains(':');
+        let cidrs = &self.node.spec.pod_cidrs;
+        let dual = cidrs.iter().any(|c| v6(c)) && cidrs.iter().any(|c| !v6(c));
+        let mut all = self.node.addresses(self.kind).filter_map(ip);
+        match all.find(|other| dual && other.is_ipv4() != self.address.is_ipv4()) {
+            Some(other) => format!("{},{other}", self.address),
+            None => self.address.to_string(),
+        }
     }
 
     /// k3s knows the address already, and only the certificate is older. A node-ip that the kubelet alone was given stands
