@@ -46,7 +46,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         let seen = Seen { node, nodes, kind, address, shake, probe };
         match seen.judge() {
             Judged::Fine => {}
-            Judged::Lacks(finding) => v.findings.push(seen.remedy(*finding)),
+            Judged::Lacks(finding) => v.findings.push(*finding),
             Judged::NotSeen(mut gaps) => {
                 if let Err(gap) = &probes
                     && !gaps.is_empty()
@@ -63,10 +63,11 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
+const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
+
 /// The types of addresses in the order in which the API server prefers them: what it is told, else `InternalIP,ExternalIP`,
 /// or the reverse with `--flannel-external-ip`.
 fn preferred(nodes: &[Node]) -> Vec<&'static str> {
-    const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
     let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
     let told = told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
     if let Some(told) = told.last() {
@@ -114,10 +115,9 @@ impl<'a> Seen<'a> {
                     if cert.covers_ip(self.address) {
                         return Judged::Fine;
                     }
+                    let finding = self.finding().shows(shake, "certificate.ipAddresses");
                     return Judged::Lacks(Box::new(
-                        self.finding()
-                            .shows(shake, "certificate.ipAddresses")
-                            .shows(shake, "certificate.notBefore"),
+                        self.remedy(finding.shows(shake, "certificate.notBefore")),
                     ));
                 }
                 (Some(cert), _) if cert.names(self.node.name()) => {
@@ -139,10 +139,13 @@ impl<'a> Seen<'a> {
             gaps.push(failure.gap(&LogProbe::NEED, self.node.name()));
             return Judged::NotSeen(gaps);
         }
+        if let Some((other, probe)) = self.elsewhere() {
+            return Judged::Lacks(Box::new(other.remedy(other.finding().shows(probe, "message"))));
+        }
         match words(probe) {
             Words::KubeletAnswered => Judged::Fine,
             Words::NotCovered { have, want } if ip(want) == Some(self.address) && self.plausible(have) => {
-                Judged::Lacks(Box::new(self.finding().shows(probe, "message")))
+                Judged::Lacks(Box::new(self.remedy(self.finding().shows(probe, "message"))))
             }
             Words::NotCovered { have, .. } => {
                 gaps.push(gap(
@@ -156,6 +159,16 @@ impl<'a> Seen<'a> {
                 Judged::NotSeen(gaps)
             }
         }
+    }
+
+    /// The API server says itself that it dials another address of this node, and that the certificate lacks it.
+    fn elsewhere(&self) -> Option<(Seen<'a>, &'a LogProbe)> {
+        let probe = self.probe.filter(|probe| probe.failure.is_none())?;
+        let Words::NotCovered { have, want } = words(probe) else { return None };
+        let address = ip(want).filter(|want| *want != self.address && self.plausible(have))?;
+        let has = |kind: &&'static str| self.node.addresses(kind).filter_map(ip).any(|a| a == address);
+        let kind = TYPES.into_iter().find(has)?;
+        Some((Seen { kind, address, shake: None, ..*self }, probe))
     }
 
     /// The names in the API server's words can be this node's. Where k3s's tunnel to a node fails, the API server reaches
