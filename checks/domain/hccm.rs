@@ -231,17 +231,20 @@ pub fn image_tag(image: &str) -> Option<&str> {
     last.split_once(':').map(|(_, tag)| tag)
 }
 
-/// The newest warning of that reason about an object.
+/// The newest warning of that reason about a Service; not of one that had its name before.
 ///
 /// # Errors
 /// The gap of events. That there is none proves nothing: events live for an hour.
 pub fn last_event<'a>(
     facts: &'a Facts,
-    about: &impl Kind,
+    service: &Service,
     reason: &str,
 ) -> Known<Option<&'a facts::kubernetes::Event>> {
-    let object = about.reference();
+    let object = service.reference();
+    let since = service.metadata.creation_timestamp;
     let all = facts.all::<facts::kubernetes::Event>()?;
-    let newest = all.iter().filter(|event| event.reason == reason && event.is_about(&object));
-    Ok(newest.max_by_key(|event| (event.last_seen(), event.reference())))
+    let ours = |event: &&facts::kubernetes::Event| {
+        event.reason == reason && event.is_about(&object) && !event.last_seen().is_before(since)
+    };
+    Ok(all.iter().filter(ours).max_by_key(|event| (event.last_seen(), event.reference())))
 }

@@ -51,10 +51,13 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
         let refusal = v.see(last_event(facts, service, "SyncLoadBalancerFailed")).flatten();
         let refusal = refusal.filter(|event| event.message.contains("network-zone set"));
-        // Where its variables cannot be read, the controller's own words still tell.
-        if let (Err(gap), None) = (placement, &refusal) {
-            v.gaps.push(gap);
-            continue;
+        // Where its variables cannot be read, the controller's own words still tell, if it has them from this start.
+        if let Err(gap) = placement {
+            let started = ccm.pod().map(|pod| pod.status.start_time).unwrap_or_default();
+            if refusal.is_none_or(|event| event.last_seen().is_before(started)) {
+                v.gaps.push(gap);
+                continue;
+            }
         }
         match v.see(load_balancer_of(facts, service)) {
             Some(Some(_)) => continue, // found by label or name: it is adopted, wherever it is
