@@ -424,7 +424,10 @@ impl<'a> Scene<'a> {
             let place = &self.members[*first].place;
             finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
         }
-        finding.says = about(format!("firewall {} drops the health checks", some(&names)));
+        finding.says = about(match &names[..] {
+            [name] => format!("firewall {name} drops the health checks"),
+            names => format!("firewalls {} drop the health checks", some(names)),
+        });
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
         }
@@ -433,7 +436,8 @@ impl<'a> Scene<'a> {
         };
         let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
         let name = &*self.service.metadata.name;
-        if !servers.is_empty() && servers.iter().all(in_network) {
+        // It moves every target, the healthy ones too.
+        if self.members.iter().all(|m| self.server(m).as_ref().is_some_and(in_network)) {
             let set = "load-balancer.hetzner.cloud/use-private-ip=true";
             let why = "sends traffic and health checks over the private network, which no firewall filters";
             return finding

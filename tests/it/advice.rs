@@ -10,6 +10,21 @@ use crate::cases::{CASES, none};
 type Advice = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
 const ADVICE: &[Advice] = &[
+    ("kd110/words-external", "KD110/Node/k3", &["127.0.0.203, its ExternalIP", "node-external-ip"], &[]),
+    (
+        "kd300/event-of-namesake",
+        "KD300/Service/kube-system/traefik",
+        &["has not acted"],
+        &["reports an error"],
+    ),
+    ("kd300/no-token", "KD300/Service/kube-system/traefik", &["has no address", "logs"], &["has not acted"]),
+    // use-private-ip is for all targets or none
+    (
+        "kd304/firewall-mixed-targets",
+        "KD304/Service/shop/api#firewall",
+        &["add-rule"],
+        &["use-private-ip=true"],
+    ),
     // the address is the reader's own machine
     (
         "kd100/loopback",
