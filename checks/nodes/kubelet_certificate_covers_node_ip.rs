@@ -69,8 +69,9 @@ const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
 /// or the reverse with `--flannel-external-ip`.
 fn preferred(nodes: &[Node]) -> Vec<&'static str> {
     let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
-    let told = told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
-    if let Some(told) = told.last() {
+    let mut told =
+        told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
+    if let Some(told) = told.next_back() {
         return told.split(',').filter_map(|t| TYPES.into_iter().find(|known| *known == t.trim())).collect();
     }
     match nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false")) {
@@ -242,7 +243,8 @@ impl<'a> Seen<'a> {
         if self.is_told(flag) {
             return finding.step(restart());
         }
-        let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
+        // A file for each: one that held node-ip and is written over with another flag takes node-ip away.
+        let file = &*format!("/etc/rancher/k3s/config.yaml.d/90-{flag}.yaml");
         let value = self.of_both_families();
         let config = json!({flag: value});
         let mut write = Step::write(

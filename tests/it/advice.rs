@@ -10,7 +10,19 @@ use crate::cases::{CASES, none};
 type Advice = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
 const ADVICE: &[Advice] = &[
-    ("kd110/words-external", "KD110/Node/k3", &["127.0.0.203, its ExternalIP", "node-external-ip"], &[]),
+    // a file that held node-ip must not be written over
+    (
+        "kd110/words-external",
+        "KD110/Node/k3",
+        &["127.0.0.203, its ExternalIP", "90-node-external-ip.yaml"],
+        &["90-node-ip.yaml"],
+    ),
+    (
+        "kd304/port-gone",
+        "KD304/Service/kube-system/traefik#stale-port",
+        &["no such port any more"],
+        &["is now"],
+    ),
     (
         "kd300/event-of-namesake",
         "KD300/Service/kube-system/traefik",
