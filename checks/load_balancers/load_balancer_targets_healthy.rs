@@ -188,8 +188,10 @@ impl<'a> Scene<'a> {
         finding = match reason {
             Reason::NoPorts | Reason::NoTargets => return self.tell_empty(reason),
             Reason::StalePort => {
-                let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
-                finding.says = about(format!("it goes to nodePort {old}, which is now {new}"));
+                finding.says = about(match (first.lb.destination_port, first.node_port) {
+                    (old, Some(new)) => format!("it goes to nodePort {old}, which is now {new}"),
+                    (_, None) => "the Service has no such port any more".into(),
+                });
                 finding
                     .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
                     .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
@@ -269,11 +271,18 @@ impl<'a> Scene<'a> {
                 }
                 let cluster = r#"{"spec":{"externalTrafficPolicy":"Cluster"}}"#;
                 let args = ["patch", "service", name, "-n", namespace, "--type", "merge", "-p", cluster];
+                let hazard = match self.service.annotation("health-check-port") {
+                    None => "the pods then see a node's address instead of the client's",
+                    Some(_) => {
+                        "the pods then see a node's address instead of the client's, and the health-check nodePort closes: take \
+                         the annotation health-check-port away too"
+                    }
+                };
                 finding
                     .shows(self.service, "spec.externalTrafficPolicy")
                     .step(
                         Step::kubectl(Changes::Cluster, "lets every node pass traffic on to the pods", &args)
-                            .hazard("the pods then see a node's address instead of the client's"),
+                            .hazard(hazard),
                     )
                     .step(Step::decide("or run a pod of it on a node that is a target").for_good())
             }

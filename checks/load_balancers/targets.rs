@@ -49,7 +49,7 @@ impl Reason {
 /// One port of the load balancer and who is healthy behind it.
 pub struct Port<'a> {
     pub lb: &'a LbService,
-    /// The Service's current nodePort for it, if the Service has that port.
+    /// The Service's current nodePort for it, 0 for none; `None` when the Service has no such TCP port.
     pub node_port: Option<i64>,
     pub healthy: BTreeSet<usize>,
     pub unhealthy: BTreeSet<usize>,
@@ -140,7 +140,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let dead = port.healthy.is_empty();
-        if port.node_port.is_some_and(|current| current != 0 && current != port.lb.destination_port) {
+        if port.node_port.is_none_or(|current| current != 0 && current != port.lb.destination_port) {
             return Some(Reason::StalePort);
         }
         if port.unhealthy.iter().all(|i| self.down(&self.members[*i]).is_some()) {
