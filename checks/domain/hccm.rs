@@ -46,7 +46,8 @@ impl<'a> Ccm<'a> {
     pub fn find(facts: &'a Facts) -> Known<Option<Ccm<'a>>> {
         let pods = facts.all::<Pod>()?;
         let mut ours: Vec<&Pod> = pods.iter().filter(|pod| container_of(&pod.spec).is_some()).collect();
-        ours.retain(|pod| pod.metadata.deletion_timestamp.0.is_none());
+        // One that is evicted or done stays listed, and runs no more.
+        ours.retain(|pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over());
         // Ready before not ready; of equals the one that started first is the leader.
         ours.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
         if let Some(pod) = ours.first() {
@@ -117,7 +118,7 @@ impl<'a> Ccm<'a> {
                     from.secret_key_ref.as_ref().map(|k| format!("Secret {}, key {}", k.name, k.key));
                 let map =
                     from.config_map_key_ref.as_ref().map(|k| format!("ConfigMap {}, key {}", k.name, k.key));
-                return secret.or(map).map_or(Var::Unset, Var::Elsewhere);
+                return Var::Elsewhere(secret.or(map).unwrap_or_else(|| "a field of the pod".into()));
             }
             return Var::Is(""); // a name without a value is set, and empty
         }
@@ -230,17 +231,20 @@ pub fn image_tag(image: &str) -> Option<&str> {
     last.split_once(':').map(|(_, tag)| tag)
 }
 
-/// The newest warning of that reason about an object.
+/// The newest warning of that reason about a Service; not of one that had its name before.
 ///
 /// # Errors
 /// The gap of events. That there is none proves nothing: events live for an hour.
 pub fn last_event<'a>(
     facts: &'a Facts,
-    about: &impl Kind,
+    service: &Service,
     reason: &str,
 ) -> Known<Option<&'a facts::kubernetes::Event>> {
-    let object = about.reference();
+    let object = service.reference();
+    let since = service.metadata.creation_timestamp;
     let all = facts.all::<facts::kubernetes::Event>()?;
-    let newest = all.iter().filter(|event| event.reason == reason && event.is_about(&object));
-    Ok(newest.max_by_key(|event| (event.last_seen(), event.reference())))
+    let ours = |event: &&facts::kubernetes::Event| {
+        event.reason == reason && event.is_about(&object) && !event.last_seen().is_before(since)
+    };
+    Ok(all.iter().filter(ours).max_by_key(|event| (event.last_seen(), event.reference())))
 }

@@ -8,7 +8,7 @@ pub const NEEDS: [&Need; 3] = [&Gateway::NEED, &HelmChart::NEED, &HelmChartConfi
 
 /// The object that a Service's annotations come from.
 pub enum Owner<'a> {
-    /// Cilium makes a Service for each Gateway and copies `spec.infrastructure.annotations` (Cilium 1.15 and later).
+    /// A Gateway's controller makes its Service and copies `spec.infrastructure.annotations` (Cilium 1.15 and later).
     Gateway(&'a Gateway),
     /// Cilium makes a Service for an Ingress in dedicated mode, and copies annotations of listed prefixes only.
     CiliumIngress { name: Text },
@@ -42,12 +42,16 @@ impl<'a> Owner<'a> {
         }
         if let Some(release) = meta.annotation("meta.helm.sh/release-name") {
             let charts = facts.all::<HelmChart>()?;
-            if let Some(chart) = charts.iter().find(|c| c.metadata.name == release) {
+            let namespace = meta.annotation("meta.helm.sh/release-namespace").unwrap_or_default();
+            // Release names are unique in a namespace only.
+            let is_of = |c: &&HelmChart| {
+                c.metadata.name == release && (namespace.is_empty() || c.release_namespace() == namespace)
+            };
+            if let Some(chart) = charts.iter().find(is_of) {
                 let configs = facts.all::<HelmChartConfig>()?;
                 let has_config = configs.iter().any(|c| c.reference().path() == chart.reference().path());
                 return Ok(Owner::HelmChart { chart, has_config });
             }
-            let namespace = meta.annotation("meta.helm.sh/release-namespace").unwrap_or_default();
             return Ok(Owner::Release { name: release.into(), namespace: namespace.into() });
         }
         let argo =

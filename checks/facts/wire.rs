@@ -84,6 +84,11 @@ impl Time {
     pub fn seconds_until(self, now: Timestamp) -> Option<i64> {
         self.0.map(|t| now.as_second() - t.as_second())
     }
+
+    /// Both are known, and this one is earlier.
+    pub fn is_before(self, other: Time) -> bool {
+        matches!((self.0, other.0), (Some(a), Some(b)) if a < b)
+    }
 }
 impl From<Timestamp> for Time {
     fn from(t: Timestamp) -> Time {

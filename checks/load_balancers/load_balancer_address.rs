@@ -94,15 +94,18 @@ fn tell(facts: &Facts, service: &Service, v: &mut Verdict) -> Finding {
         }
         return finding.step(logs(&ccm, "shows why the controller does not run"));
     }
-    if let Some(Some(lb)) = v.see(load_balancer_of(facts, service)) {
-        return with_load_balancer(finding, service, lb, &ccm, v);
+    let doing = logs(&ccm, "shows what the controller is doing");
+    match v.see(load_balancer_of(facts, service)) {
+        Some(Some(lb)) => return with_load_balancer(finding, service, lb, &ccm, v),
+        Some(None) => {}
+        None => return finding.step(doing), // perhaps there is one
     }
     let waited = match service.metadata.creation_timestamp.seconds_until(facts.now) {
         Some(seconds) => format!(" for {}", minutes(seconds)),
         None => String::new(),
     };
     finding.says = format!("Service {path} has no address: the controller runs but has not acted{waited}");
-    finding.step(logs(&ccm, "shows what the controller is doing"))
+    finding.step(doing)
 }
 
 /// The load balancer is there and the Service has no address all the same.

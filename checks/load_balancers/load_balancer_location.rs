@@ -45,12 +45,20 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         if service.has_ingress() {
             continue; // it exists: its location is never read again
         }
-        match v.see(ccm.placement(service)) {
-            Some(Placement::Nowhere) => {}
-            _ => continue,
+        let placement = ccm.placement(service);
+        if placement.as_ref().is_ok_and(|placement| *placement != Placement::Nowhere) {
+            continue;
         }
         let refusal = v.see(last_event(facts, service, "SyncLoadBalancerFailed")).flatten();
         let refusal = refusal.filter(|event| event.message.contains("network-zone set"));
+        // Where its variables cannot be read, the controller's own words still tell, if it has them from this start.
+        if let Err(gap) = placement {
+            let started = ccm.pod().map(|pod| pod.status.start_time).unwrap_or_default();
+            if refusal.is_none_or(|event| event.last_seen().is_before(started)) {
+                v.gaps.push(gap);
+                continue;
+            }
+        }
         match v.see(load_balancer_of(facts, service)) {
             Some(Some(_)) => continue, // found by label or name: it is adopted, wherever it is
             None if refusal.is_none() => continue, // can't tell; the gap is noted
@@ -82,6 +90,10 @@ enum Place {
     Choose(String),
 }
 
+/// Locations that a node's label is believed for without asking: anybody may set it, and a location that does not exist is
+/// refused. Of others the servers tell.
+const LOCATIONS: &[&str] = &["ash", "fsn1", "hel1", "hil", "nbg1", "sin"];
+
 /// One location if all nodes are in one; else their network zone if they share it. From the nodes' label, which the
 /// controller writes, so that it is known without Hetzner; the zone only Hetzner knows.
 fn place(facts: &Facts, v: &mut Verdict) -> Place {
@@ -90,7 +102,9 @@ fn place(facts: &Facts, v: &mut Verdict) -> Place {
         nodes.iter().filter_map(|n| n.metadata.label("topology.kubernetes.io/region")).collect();
     regions.sort();
     regions.dedup();
-    if let [region] = regions[..] {
+    if let [region] = regions[..]
+        && LOCATIONS.contains(&region)
+    {
         let why = format!("puts its load balancer in {region}, where the nodes are");
         return Place::Is { key: LOCATION, value: region.into(), why };
     }
@@ -164,7 +178,7 @@ fn remedy(finding: Finding, facts: &Facts, service: &Service, v: &mut Verdict) -
             finding
                 .relates(gateway)
                 .shows(gateway, &format!("spec.infrastructure.annotations['{key}']"))
-                .step(Step::kubectl(Changes::Cloud, format!("{why}; Cilium copies it to the Service"), &args))
+                .step(Step::kubectl(Changes::Cloud, format!("{why}; its controller copies it to the Service"), &args))
                 .step(manifest(gateway.reference().to_string(), patch))
         }
         Owner::CiliumIngress { name: ingress } => finding.step(annotate()).step(
@@ -196,8 +210,8 @@ fn remedy(finding: Finding, facts: &Facts, service: &Service, v: &mut Verdict) -
         }
         Owner::Release { name: release, namespace: of } => finding.step(annotate()).step(
             Step::decide(format!(
-                "put the annotation {set} into the values of the Helm release {release} in {of}: the next helm upgrade \
-                 drops what kubectl set"
+                "put the annotation {set} into the values of the Helm release {release} in {of}: what kubectl set stays \
+                 only as long as the Service is not made anew"
             ))
             .for_good(),
         ),

@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::targets::{Port, Reason, Scene};
-use crate::domain::hccm::{self, load_balancer_of};
+use crate::domain::hccm::{self, Var, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
-use crate::facts::{Facts, Kind, Known};
+use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -44,14 +44,24 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         let scene = Scene::new(facts, service, lb, &mut gaps);
         let empty = scene.empty();
         let ports = scene.ports();
+        let age = service.metadata.creation_timestamp.seconds_until(facts.now);
+        let settled = age.is_none_or(|age| age >= GRACE_SECONDS);
+        let unjudged: Vec<String> = ports
+            .iter()
+            .filter(|port| settled && scene.unjudged(port))
+            .map(|port| port.lb.listen_port.to_string())
+            .collect();
+        if !unjudged.is_empty() {
+            let detail = format!("Hetzner has not judged the targets of port {} yet", unjudged.join(", "));
+            v.gaps.push(Gap::new(LoadBalancer::NEED.key, Why::NotRead, detail).of(lb.name.to_string()));
+        }
         // What would only explain is not missed while there is nothing to explain.
         if empty.is_none() && ports.iter().all(|port| port.unhealthy.is_empty()) {
             continue;
         }
         v.gaps.extend(gaps);
         if let Some(reason) = empty {
-            let age = service.metadata.creation_timestamp.seconds_until(facts.now);
-            if age.is_none_or(|age| age >= GRACE_SECONDS) {
+            if settled {
                 v.findings.push(scene.tell_empty(reason));
             }
             continue;
@@ -78,23 +88,81 @@ impl<'a> Scene<'a> {
             Reason::NoPorts => ("listens on no port", "services", "adds its ports"),
             _ => ("has no targets", "targets", "adds the nodes again"),
         };
-        Finding::new(self.service, format!("load balancer {} of {path} {says}", lb.name))
+        let finding = Finding::new(self.service, format!("load balancer {} of {path} {says}", lb.name))
             .discriminator(reason.discriminator())
-            .because("The cloud controller sets its ports first and its targets then; an error in between leaves it so.")
             .shows(lb, place)
+            .verify_hcloud(
+                &["load-balancer", "describe", &lb.name],
+                "it lists its services and healthy targets",
+            );
+        if let Some(finding) = self.meant_empty(reason, &finding) {
+            return finding;
+        }
+        finding
+            .because("The cloud controller sets its ports first and its targets then; an error in between leaves it so.")
             .steps(self.resync(does))
-            .verify_hcloud(&["load-balancer", "describe", &lb.name], "it lists its services and healthy targets")
+    }
+
+    /// Where the controller does what it is told, it will do so again after a restart.
+    fn meant_empty(&self, reason: Reason, finding: &Finding) -> Option<Finding> {
+        if reason == Reason::NoPorts {
+            self.service.tcp_ports().next().is_none().then_some(())?;
+            return Some(
+                finding
+                    .clone()
+                    .because("Hetzner's load balancers forward TCP only, and this Service has no TCP port.")
+                    .shows(self.service, "spec.ports[0].protocol")
+                    .step(Step::decide(
+                        "add a TCP port to the Service, or reach UDP without a load balancer: a NodePort or hostPort, and the \
+                         servers' addresses in DNS",
+                    )),
+            );
+        }
+        let nodes = self.nodes?;
+        if !nodes.is_empty() && nodes.iter().all(Node::is_excluded_from_load_balancers) {
+            let label = "node.kubernetes.io/exclude-from-external-load-balancers";
+            let mut finding =
+                finding.clone().because("Every node is labelled to stay out of external load balancers.");
+            for node in nodes.iter().take(8) {
+                finding = finding.shows(node, &format!("metadata.labels['{label}']"));
+            }
+            let name = if let [node] = nodes { node.name() } else { "NODE" };
+            if name == "NODE" {
+                return Some(finding.step(Step::decide(format!(
+                    "which nodes should take traffic: kubectl label node NAME {label}- takes the label away"
+                ))));
+            }
+            let args = ["label", "node", name, &format!("{label}-")];
+            return Some(finding.step(Step::kubectl(Changes::Cloud, "lets the node be a target", &args)));
+        }
+        let selector = self.service.annotation("node-selector").filter(|selector| !selector.is_empty())?;
+        Some(
+            finding
+                .clone()
+                .because("The controller adds only nodes that its annotation node-selector fits.")
+                .shows(self.service, &annotation("load-balancer.hetzner.cloud/node-selector"))
+                .step(Step::decide(format!(
+                    "label the nodes that should take traffic so that `{selector}` fits them, or take the annotation away"
+                )))
+                .steps(self.look()),
+        )
     }
 
     fn tell(&self, reason: Reason, ports: &[Port]) -> Finding {
         let path = self.service.reference().path();
-        let listen: Vec<String> = ports.iter().map(|p| p.lb.listen_port.to_string()).collect();
+        // Where one port has no healthy target, those are the ones it is said of.
+        let worst = ports.iter().any(|p| p.healthy.is_empty());
+        let listen: Vec<String> = ports
+            .iter()
+            .filter(|p| p.healthy.is_empty() == worst)
+            .map(|p| p.lb.listen_port.to_string())
+            .collect();
         let which = format!("{} {}", if listen.len() == 1 { "port" } else { "ports" }, listen.join(", "));
-        let dead = ports.iter().any(|p| p.healthy.is_empty());
+        let dead = worst;
         let bad: BTreeSet<usize> = ports.iter().flat_map(|p| &p.unhealthy).copied().collect();
         let names: Vec<String> = bad.iter().map(|i| self.name(&self.members[*i])).collect();
         let names = some(&names);
-        let on = if ports.len() == self.lb.services.len() { String::new() } else { format!(" on {which}") };
+        let on = if listen.len() == self.lb.services.len() { String::new() } else { format!(" on {which}") };
         let state = if dead { "no healthy target" } else { "unhealthy targets" };
         let about = |why: String| format!("Service {path} has {state}{on}: {why}");
         let lb = self.lb;
@@ -120,8 +188,10 @@ impl<'a> Scene<'a> {
         finding = match reason {
             Reason::NoPorts | Reason::NoTargets => return self.tell_empty(reason),
             Reason::StalePort => {
-                let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
-                finding.says = about(format!("it goes to nodePort {old}, which is now {new}"));
+                finding.says = about(match (first.lb.destination_port, first.node_port) {
+                    (old, Some(new)) => format!("it goes to nodePort {old}, which is now {new}"),
+                    (_, None) => "the Service has no such port any more".into(),
+                });
                 finding
                     .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
                     .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
@@ -150,12 +220,20 @@ impl<'a> Scene<'a> {
                 finding.says = about(some(&why.into_iter().collect::<Vec<_>>()));
                 for i in &bad {
                     let member = &self.members[*i];
-                    if let Some(server) = self.server(member).filter(|s| s.status != "running") {
-                        finding = finding.shows(server, "status").step(Step::hcloud(
-                            Changes::Cloud,
-                            format!("starts server {}", server.name),
-                            &["server", "poweron", &server.name],
-                        ));
+                    let down = |s: &&Server| s.status != "running" && !s.status.is_empty();
+                    if let Some(server) = self.server(member).filter(down) {
+                        let name = &*server.name;
+                        let step = match &*server.status {
+                            "off" => {
+                                let why = format!("starts server {name}");
+                                Step::hcloud(Changes::Cloud, why, &["server", "poweron", name])
+                            }
+                            _ => {
+                                let why = format!("shows server {name}; wait until it runs");
+                                Step::hcloud(Changes::Nothing, why, &["server", "describe", name])
+                            }
+                        };
+                        finding = finding.shows(server, "status").step(step);
                     } else if let Some(node) = self.node(member) {
                         let args = ["describe", "node", node.name()];
                         let why = format!("shows why node {} is not ready", node.name());
@@ -171,6 +249,15 @@ impl<'a> Scene<'a> {
                 finding = finding.shows(lb, "private_net").shows(lb, "targets[0].use_private_ip");
                 if let Ok(Some(ccm)) = &self.ccm {
                     finding = ccm.shown(finding, "HCLOUD_NETWORK");
+                    if !matches!(ccm.var("HCLOUD_NETWORK"), Var::Unset | Var::Is("")) {
+                        // it has its network, and attaches at every sync
+                        return finding
+                            .steps(self.resync("attaches every load balancer to its network"))
+                            .verify_hcloud(
+                                &["load-balancer", "describe", &lb.name],
+                                "it lists its private network",
+                            );
+                    }
                 }
                 finding.step(Step::decide(
                     "give the cloud controller its network (HCLOUD_NETWORK): it then attaches every load balancer to it; \
@@ -184,11 +271,18 @@ impl<'a> Scene<'a> {
                 }
                 let cluster = r#"{"spec":{"externalTrafficPolicy":"Cluster"}}"#;
                 let args = ["patch", "service", name, "-n", namespace, "--type", "merge", "-p", cluster];
+                let hazard = match self.service.annotation("health-check-port") {
+                    None => "the pods then see a node's address instead of the client's",
+                    Some(_) => {
+                        "the pods then see a node's address instead of the client's, and the health-check nodePort closes: take \
+                         the annotation health-check-port away too"
+                    }
+                };
                 finding
                     .shows(self.service, "spec.externalTrafficPolicy")
                     .step(
                         Step::kubectl(Changes::Cluster, "lets every node pass traffic on to the pods", &args)
-                            .hazard("the pods then see a node's address instead of the client's"),
+                            .hazard(hazard),
                     )
                     .step(Step::decide("or run a pod of it on a node that is a target").for_good())
             }
@@ -216,7 +310,7 @@ impl<'a> Scene<'a> {
                             .for_good(),
                     )
             }
-            Reason::Firewall => self.firewall(finding, &bad, first, about),
+            Reason::Firewall => self.firewall(finding, &bad, ports, about),
             Reason::Unexplained => {
                 finding.says = about(match self.blind {
                     true => format!("not all reasons could be looked at ({names})"),
@@ -247,10 +341,7 @@ impl<'a> Scene<'a> {
     /// A restarted controller ensures every load balancer anew; deleting its pod restarts it even where a rollout would
     /// wait for a free host port.
     fn resync(&self, why: &str) -> Vec<Step> {
-        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
-        let describe = ["describe", "service", &*self.service.metadata.name, "-n", namespace];
-        let look =
-            Step::kubectl(Changes::Nothing, "shows why the controller did not do it by itself", &describe);
+        let [look] = self.look();
         match &self.ccm {
             Err(_) => vec![look],
             Ok(Some(ccm)) if ccm.pod().is_some() => {
@@ -263,6 +354,12 @@ impl<'a> Scene<'a> {
                 "bring the cloud controller back: it does not run, so nothing keeps load balancers up to date",
             )],
         }
+    }
+
+    fn look(&self) -> [Step; 1] {
+        let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
+        let describe = ["describe", "service", &*self.service.metadata.name, "-n", namespace];
+        [Step::kubectl(Changes::Nothing, "shows why the controller did not do it by itself", &describe)]
     }
 
     fn health_check(&self, finding: Finding, port: &Port, about: impl Fn(String) -> String) -> Finding {
@@ -288,7 +385,10 @@ impl<'a> Scene<'a> {
             }
         } else {
             let path = check.http.as_ref().map_or("/", |http| &*http.path);
-            finding.says = about(format!("its health check wants HTTP 2xx or 3xx from {path}"));
+            let codes = check.http.as_ref().map_or(&[][..], |http| &http.status_codes);
+            let codes: Vec<String> = codes.iter().map(|code| code.replace('?', "x")).collect();
+            let codes = if codes.is_empty() { "2xx or 3xx".into() } else { codes.join(" or ") };
+            finding.says = about(format!("its health check wants HTTP {codes} from {path}"));
             finding.because = Some(
                 "A proxy without a route for that host and path answers 404, which counts as unhealthy though the way is \
                  open."
@@ -316,7 +416,7 @@ impl<'a> Scene<'a> {
         &self,
         finding: Finding,
         bad: &BTreeSet<usize>,
-        port: &Port,
+        ports: &[Port],
         about: impl Fn(String) -> String,
     ) -> Finding {
         let mut firewalls: Vec<&Firewall> = Vec::new();
@@ -333,7 +433,10 @@ impl<'a> Scene<'a> {
             let place = &self.members[*first].place;
             finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
         }
-        finding.says = about(format!("firewall {} drops the health checks", some(&names)));
+        finding.says = about(match &names[..] {
+            [name] => format!("firewall {name} drops the health checks"),
+            names => format!("firewalls {} drop the health checks", some(names)),
+        });
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
         }
@@ -342,7 +445,8 @@ impl<'a> Scene<'a> {
         };
         let namespace = self.service.metadata.namespace.as_deref().unwrap_or_default();
         let name = &*self.service.metadata.name;
-        if !servers.is_empty() && servers.iter().all(in_network) {
+        // It moves every target, the healthy ones too.
+        if self.members.iter().all(|m| self.server(m).as_ref().is_some_and(in_network)) {
             let set = "load-balancer.hetzner.cloud/use-private-ip=true";
             let why = "sends traffic and health checks over the private network, which no firewall filters";
             return finding
@@ -358,26 +462,38 @@ impl<'a> Scene<'a> {
                     .for_good(),
                 );
         }
-        let source = self.lb.public_net.ipv4.as_ref().map(|a| a.ip.to_string());
-        match (source, &firewalls[..]) {
-            (Some(source), [firewall, ..]) => {
-                let (port, source) = (port.lb.destination_port.to_string(), format!("{source}/32"));
+        let Some(source) = self.lb.public_net.ipv4.as_ref().map(|a| format!("{}/32", a.ip)) else {
+            return finding
+                .step(Step::decide("let the load balancer's address in, or use private addresses"));
+        };
+        // One firewall of each server is enough, for it takes only one to let a packet in.
+        let mut through: Vec<&str> = servers
+            .iter()
+            .filter_map(|server| self.applied(server)?.into_iter().min_by_key(|f| f.id))
+            .map(|firewall| &*firewall.name)
+            .collect();
+        through.sort();
+        through.dedup();
+        for firewall in through {
+            for port in ports {
+                let port = port.lb.destination_port.to_string();
                 let rule =
                     ["firewall", "add-rule", "--direction", "in", "--protocol", "tcp", "--port", &port];
-                let args: Vec<&str> =
-                    rule.into_iter().chain(["--source-ips", &source, &firewall.name]).collect();
-                finding
-                    .step(Step::hcloud(Changes::Cloud, "lets the load balancer in, and nobody else", &args))
-                    .step(
-                        Step::decide(
-                            "better: put servers and load balancers into one private network, give the controller \
-                             HCLOUD_NETWORK and use private addresses; the rule then goes away",
-                        )
-                        .for_good(),
-                    )
+                let args: Vec<&str> = rule.into_iter().chain(["--source-ips", &source, firewall]).collect();
+                finding = finding.step(Step::hcloud(
+                    Changes::Cloud,
+                    "lets the load balancer in, and nobody else",
+                    &args,
+                ));
             }
-            _ => finding.step(Step::decide("let the load balancer's address in, or use private addresses")),
         }
+        finding.step(
+            Step::decide(
+                "better: put servers and load balancers into one private network, give the controller HCLOUD_NETWORK and \
+                 use private addresses; the rule then goes away",
+            )
+            .for_good(),
+        )
     }
 }
 

@@ -49,7 +49,7 @@ impl Reason {
 /// One port of the load balancer and who is healthy behind it.
 pub struct Port<'a> {
     pub lb: &'a LbService,
-    /// The Service's current nodePort for it, if the Service has that port.
+    /// The Service's current nodePort for it, 0 for none; `None` when the Service has no such TCP port.
     pub node_port: Option<i64>,
     pub healthy: BTreeSet<usize>,
     pub unhealthy: BTreeSet<usize>,
@@ -126,7 +126,7 @@ impl<'a> Scene<'a> {
                 };
                 (0..self.members.len()).filter(|i| has(&self.members[*i])).collect::<BTreeSet<_>>()
             };
-            let port = self.service.spec.ports.iter().find(|p| p.port == lb.listen_port);
+            let port = self.service.tcp_ports().find(|p| p.port == lb.listen_port);
             let node_port = port.map(|p| p.node_port);
             Port { lb, node_port, healthy: state("healthy"), unhealthy: state("unhealthy") }
         };
@@ -140,7 +140,7 @@ impl<'a> Scene<'a> {
             return None;
         }
         let dead = port.healthy.is_empty();
-        if port.node_port.is_some_and(|current| current != 0 && current != port.lb.destination_port) {
+        if port.node_port.is_none_or(|current| current != 0 && current != port.lb.destination_port) {
             return Some(Reason::StalePort);
         }
         if port.unhealthy.iter().all(|i| self.down(&self.members[*i]).is_some()) {
@@ -151,15 +151,25 @@ impl<'a> Scene<'a> {
         }
         let check = &port.lb.health_check;
         let asks_more = !check.protocol.is_empty() && check.protocol != "tcp";
-        if dead && (asks_more || check.port != 0 && check.port != port.lb.destination_port) {
-            return Some(Reason::HealthCheck);
-        }
+        // Without a network no check of any kind arrives.
         if port.unhealthy.iter().all(|i| self.members[*i].private) && self.lb.private_net.is_empty() {
             return Some(Reason::NotInNetwork);
         }
         let local = self.service.spec.external_traffic_policy == "Local";
+        // The port at which kube-proxy and Cilium tell whether a node has a pod: made to be asked.
+        let asks_node = local && check.port != 0 && check.port == self.service.spec.health_check_node_port;
+        let elsewhere = check.port != 0 && check.port != port.lb.destination_port;
+        if dead && !asks_node && (asks_more || elsewhere) {
+            return Some(Reason::HealthCheck);
+        }
         if local && !dead && self.slices.is_none() {
             return None; // perhaps as it is meant; the gap is noted
+        }
+        let dropped = |i: &usize| self.firewalled(&self.members[*i], port) == Some(true);
+        // A firewall that only the unhealthy ones have tells them apart as well as the pods do, and it is seen.
+        let firewall = port.unhealthy.iter().all(dropped);
+        if !local && firewall && !port.healthy.iter().any(dropped) {
+            return Some(Reason::Firewall);
         }
         if self.without_endpoint().as_ref() == Some(&port.unhealthy) {
             match (local, dead) {
@@ -169,10 +179,7 @@ impl<'a> Scene<'a> {
                 (false, true) => {} // nobody answers, so nothing shows that nodes with a pod do
             }
         }
-        if port.unhealthy.iter().all(|i| self.firewalled(&self.members[*i], port) == Some(true)) {
-            return Some(Reason::Firewall);
-        }
-        Some(Reason::Unexplained)
+        Some(if firewall { Reason::Firewall } else { Reason::Unexplained })
     }
 
     /// The nodes on which a ready endpoint of the Service runs. `None` when that is not known, or says nothing: Cilium
@@ -217,7 +224,13 @@ impl<'a> Scene<'a> {
         let id = member.server.or(server.map(|s| s.id));
         let nodes = self.nodes?;
         let by_id = nodes.iter().find(|n| n.server_id().is_some() && n.server_id() == id);
-        by_id.or_else(|| nodes.iter().find(|n| server.is_some_and(|s| s.name == n.name())))
+        // A Robot server is a target by its address, and no server of the project.
+        let has =
+            |n: &&Node| n.status.addresses.iter().any(|a| ip(&a.address) == member.address.and_then(ip));
+        let by_address = || nodes.iter().find(has).filter(|_| member.address.and_then(ip).is_some());
+        by_id
+            .or_else(|| nodes.iter().find(|n| server.is_some_and(|s| s.name == n.name())))
+            .or_else(by_address)
     }
 
     pub fn name(&self, member: &Member) -> String {
@@ -239,6 +252,11 @@ impl<'a> Scene<'a> {
         }
         let node = self.node(member)?;
         (!node.is_ready()).then(|| format!("node {} is not ready", node.name()))
+    }
+
+    /// Hetzner has judged no target for that port, neither way.
+    pub fn unjudged(&self, port: &Port) -> bool {
+        port.healthy.is_empty() && port.unhealthy.is_empty() && !self.members.is_empty()
     }
 
     /// Whether the firewalls of a member's server drop the health checks. They see public traffic only. `None` when that

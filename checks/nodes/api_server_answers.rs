@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::domain::addresses::{ip, range};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubelet::ApiServer;
@@ -79,11 +81,14 @@ fn client_certificate(finding: Finding, api: &ApiServer) -> Finding {
         ))
 }
 
-/// Joins the address with what Hetzner says of it. That it is this cluster's needs no further proof here: the kubeconfig
-/// itself names the address.
+/// Joins the address with what Hetzner says of it. That a public one is this cluster's needs no further proof here: the
+/// kubeconfig itself names it. Private ones repeat from project to project, and without the cluster nothing tells.
 fn behind(finding: Finding, facts: &Facts, api: &ApiServer, v: &mut Verdict) -> Finding {
     let addresses: Vec<IpAddr> = api.addresses.iter().filter_map(|a| ip(a)).collect();
-    let Some(servers) = v.see(facts.unproven::<Server>()) else { return on_the_server(finding) };
+    let own_machine = !addresses.is_empty() && addresses.iter().all(IpAddr::is_loopback);
+    let Some(servers) = v.see(facts.unproven::<Server>()) else {
+        return if own_machine { on_this_machine(finding) } else { on_the_server(finding) };
+    };
     let has = |s: &&Server| {
         let private = s.private_net.iter().filter_map(|n| ip(&n.ip));
         s.public_addresses().chain(private).any(|a| addresses.contains(&a))
@@ -100,8 +105,22 @@ fn behind(finding: Finding, facts: &Facts, api: &ApiServer, v: &mut Verdict) -> 
     if let Some(lb) = balancers.iter().find(fronts) {
         return with_load_balancer(finding, api, lb, servers);
     }
+    if own_machine {
+        return on_this_machine(finding);
+    }
     let where_ = if servers.is_empty() { "shows no servers" } else { "has no server with this address" };
     on_the_server(finding.because(format!("The Hetzner project that the token shows {where_}.")))
+}
+
+/// As k3s writes its kubeconfig, for use on the server alone.
+fn on_this_machine(finding: Finding) -> Finding {
+    on_the_server(
+        finding
+            .because("That address is the machine on which you type: k3s.yaml names 127.0.0.1, which only fits on a server.")
+            .step(Step::decide(
+                "elsewhere: replace 127.0.0.1 in the kubeconfig by the server's address, or start the tunnel it stands for",
+            )),
+    )
 }
 
 fn on_the_server(finding: Finding) -> Finding {
@@ -127,15 +146,27 @@ fn with_server(
     addresses: &[IpAddr],
     v: &mut Verdict,
 ) -> Finding {
+    if matches!(&*api.outcome, "failing" | "not-kubernetes") {
+        return on_the_server(finding); // something answers: it is neither off nor behind a firewall
+    }
     let name = &*server.name;
-    let owns = format!("server {name} ({}), which owns this address,", server.id);
+    let public = server.public_addresses().any(|a| addresses.contains(&a));
+    let owns = match public {
+        true => format!("server {name} ({}), which owns this address,", server.id),
+        false => format!("server {name} ({}), which has this private address,", server.id),
+    };
+    let sure = |step: Step| {
+        match public {
+        true => step,
+        false => step.hazard(
+            "private addresses repeat: another project or network may have the same; is this your cluster's server?",
+        ),
+    }
+    };
     let finding = finding.shows(server, "status");
     if server.status == "off" {
-        return finding.because(format!("Hetzner says that {owns} is off.")).step(Step::hcloud(
-            Changes::Cloud,
-            "starts the server",
-            &["server", "poweron", name],
-        ));
+        let start = Step::hcloud(Changes::Cloud, "starts the server", &["server", "poweron", name]);
+        return finding.because(format!("Hetzner says that {owns} is off.")).step(sure(start));
     }
     if server.locked {
         return finding
@@ -162,55 +193,73 @@ fn with_server(
                 "Hetzner says that {owns} has the rescue system enabled: it boots that and not Kairos."
             ))
             .shows(server, "rescue_enabled")
-            .step(Step::hcloud(
+            .step(sure(Step::hcloud(
                 Changes::Cloud,
                 "lets it boot its own disk again",
                 &["server", "disable-rescue", name],
-            ))
+            )))
             .step(
                 Step::hcloud(Changes::Cloud, "boots it", &["server", "reboot", name])
                     .hazard("ends whatever somebody is doing in the rescue system"),
             );
     }
-    let public = server.public_addresses().any(|a| addresses.contains(&a));
     let firewalls = if public { v.see(facts.unproven::<Firewall>()).unwrap_or_default() } else { &[] };
     let listed: Vec<i64> = server.public_net.firewalls.iter().map(|f| f.id).collect();
     let applied: Vec<&Firewall> = firewalls
         .iter()
         .filter(|f| listed.contains(&f.id) || f.server_ids().any(|id| id == server.id))
         .collect();
-    let open = applied.iter().any(|f| opens(f, api.port));
-    if !applied.is_empty() && !open && api.outcome != "refused" {
-        let names: Vec<&str> = applied.iter().map(|f| &*f.name).collect();
-        let mut finding = finding.because(format!(
-            "{owns} runs, but its firewall ({}) lets nobody in on port {}.",
-            names.join(", "),
-            api.port
-        ));
-        for firewall in &applied {
-            finding = finding.shows(*firewall, "rules");
-        }
-        return finding.step(Step::decide(format!(
-            "who may reach port {}: hcloud firewall add-rule --direction in --protocol tcp --port {} --source-ips <your \
-             address>/32 {}",
-            api.port, api.port, names[0]
-        )));
+    let v6 = addresses.iter().all(IpAddr::is_ipv6);
+    let mut let_in: Vec<IpNet> = applied.iter().flat_map(|f| sources(f, api.port)).collect();
+    let_in.retain(|net| net.addr().is_ipv6() == v6);
+    let everybody = let_in.iter().any(|net| net.prefix_len() == 0);
+    if applied.is_empty() || everybody || api.outcome == "refused" {
+        return on_the_server(
+            finding.because(format!("Hetzner says that {owns} runs: it is k3s that does not answer.")),
+        );
     }
-    on_the_server(finding.because(format!("Hetzner says that {owns} runs: it is k3s that does not answer.")))
+    let names: Vec<&str> = applied.iter().map(|f| &*f.name).collect();
+    let whom = match &let_in[..] {
+        [] => "nobody".to_string(),
+        few @ ([_] | [_, _] | [_, _, _]) => {
+            format!("only {}", few.iter().map(IpNet::to_string).collect::<Vec<_>>().join(", "))
+        }
+        many => format!("only {} ranges", many.len()),
+    };
+    let mut finding = finding.because(format!(
+        "{owns} runs, but its firewall ({}) lets {whom} in on port {}.",
+        names.join(", "),
+        api.port
+    ));
+    for firewall in &applied {
+        finding = finding.shows(*firewall, "rules");
+    }
+    let finding = finding.step(Step::decide(format!(
+        "who may reach port {}: hcloud firewall add-rule --direction in --protocol tcp --port {} --source-ips <your \
+         address>/{} {}",
+        api.port,
+        api.port,
+        if v6 { 128 } else { 32 },
+        names[0]
+    )));
+    // Whether the reader is let in is not known.
+    if let_in.is_empty() { finding } else { on_the_server(finding) }
 }
 
-/// Some inbound rule lets TCP to that port in, from anywhere at all: whose address the reader has is not known.
-fn opens(firewall: &Firewall, port: u16) -> bool {
-    firewall.rules.iter().any(|rule| {
-        let covers = match rule.port.as_deref() {
-            None | Some("any") => true,
-            Some(ports) => {
-                let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-                matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(a), Ok(b)) if (a..=b).contains(&port))
-            }
-        };
-        rule.direction == "in" && rule.protocol == "tcp" && covers && rule.source_ips.iter().any(|s| range(s).is_some())
-    })
+/// From where inbound rules let TCP to that port in.
+fn sources(firewall: &Firewall, port: u16) -> impl Iterator<Item = IpNet> {
+    let covers = move |ports: Option<&str>| match ports {
+        None | Some("any") => true,
+        Some(ports) => {
+            let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
+            matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(a), Ok(b)) if (a..=b).contains(&port))
+        }
+    };
+    let rules = firewall
+        .rules
+        .iter()
+        .filter(move |rule| rule.direction == "in" && rule.protocol == "tcp" && covers(rule.port.as_deref()));
+    rules.flat_map(|rule| rule.source_ips.iter().filter_map(|s| range(s)))
 }
 
 fn with_load_balancer(finding: Finding, api: &ApiServer, lb: &LoadBalancer, servers: &[Server]) -> Finding {

@@ -33,17 +33,20 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let kubelets = v.see(facts.all::<Kubelet>()).unwrap_or_default();
     // The probes are a second way: without them a handshake still tells.
     let probes = facts.all::<LogProbe>();
-    let external_first =
-        nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false"));
+    let order = preferred(nodes);
     for node in nodes {
-        let Some((kind, address)) = dialled(node, external_first) else { continue };
         v.examined += 1;
+        let Some((kind, address)) = dialled(node, &order) else {
+            let detail = format!("node {} has no address yet that the API server could dial", node.name());
+            v.gaps.push(Gap::new(Kubelet::NEED.key, Why::NotRead, detail).of(node.name()));
+            continue;
+        };
         let shake = kubelets.iter().find(|k| k.node == node.name() && ip(&k.address) == Some(address));
         let probe = probes.as_ref().unwrap_or(&&[][..]).iter().find(|p| p.node == node.name());
         let seen = Seen { node, nodes, kind, address, shake, probe };
         match seen.judge() {
             Judged::Fine => {}
-            Judged::Lacks(finding) => v.findings.push(seen.remedy(*finding)),
+            Judged::Lacks(finding) => v.findings.push(*finding),
             Judged::NotSeen(mut gaps) => {
                 if let Err(gap) = &probes
                     && !gaps.is_empty()
@@ -60,14 +63,26 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
-/// The first address of the first type that the API server prefers: `InternalIP,ExternalIP`, or the reverse with
-/// `--flannel-external-ip`.
-fn dialled(node: &Node, external_first: bool) -> Option<(&'static str, IpAddr)> {
-    let mut order = ["InternalIP", "ExternalIP"];
-    if external_first {
-        order.reverse();
+const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
+
+/// The types of addresses in the order in which the API server prefers them: what it is told, else `InternalIP,ExternalIP`,
+/// or the reverse with `--flannel-external-ip`.
+fn preferred(nodes: &[Node]) -> Vec<&'static str> {
+    let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
+    let mut told =
+        told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
+    if let Some(told) = told.next_back() {
+        return told.split(',').filter_map(|t| TYPES.into_iter().find(|known| *known == t.trim())).collect();
     }
-    order.into_iter().find_map(|kind| Some((kind, node.addresses(kind).find_map(ip)?)))
+    match nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false")) {
+        true => TYPES.into_iter().rev().collect(),
+        false => TYPES.to_vec(),
+    }
+}
+
+/// The first address of the first type that the node has.
+fn dialled(node: &Node, order: &[&'static str]) -> Option<(&'static str, IpAddr)> {
+    order.iter().find_map(|kind| Some((*kind, node.addresses(kind).find_map(ip)?)))
 }
 
 /// One node and all that was seen of its kubelet at the address that counts.
@@ -101,10 +116,9 @@ impl<'a> Seen<'a> {
                     if cert.covers_ip(self.address) {
                         return Judged::Fine;
                     }
+                    let finding = self.finding().shows(shake, "certificate.ipAddresses");
                     return Judged::Lacks(Box::new(
-                        self.finding()
-                            .shows(shake, "certificate.ipAddresses")
-                            .shows(shake, "certificate.notBefore"),
+                        self.remedy(finding.shows(shake, "certificate.notBefore")),
                     ));
                 }
                 (Some(cert), _) if cert.names(self.node.name()) => {
@@ -126,10 +140,13 @@ impl<'a> Seen<'a> {
             gaps.push(failure.gap(&LogProbe::NEED, self.node.name()));
             return Judged::NotSeen(gaps);
         }
+        if let Some((other, probe)) = self.elsewhere() {
+            return Judged::Lacks(Box::new(other.remedy(other.finding().shows(probe, "message"))));
+        }
         match words(probe) {
             Words::KubeletAnswered => Judged::Fine,
             Words::NotCovered { have, want } if ip(want) == Some(self.address) && self.plausible(have) => {
-                Judged::Lacks(Box::new(self.finding().shows(probe, "message")))
+                Judged::Lacks(Box::new(self.remedy(self.finding().shows(probe, "message"))))
             }
             Words::NotCovered { have, .. } => {
                 gaps.push(gap(
@@ -143,6 +160,16 @@ impl<'a> Seen<'a> {
                 Judged::NotSeen(gaps)
             }
         }
+    }
+
+    /// The API server says itself that it dials another address of this node, and that the certificate lacks it.
+    fn elsewhere(&self) -> Option<(Seen<'a>, &'a LogProbe)> {
+        let probe = self.probe.filter(|probe| probe.failure.is_none())?;
+        let Words::NotCovered { have, want } = words(probe) else { return None };
+        let address = ip(want).filter(|want| *want != self.address && self.plausible(have))?;
+        let has = |kind: &&'static str| self.node.addresses(kind).filter_map(ip).any(|a| a == address);
+        let kind = TYPES.into_iter().find(has)?;
+        Some((Seen { kind, address, shake: None, ..*self }, probe))
     }
 
     /// The names in the API server's words can be this node's. Where k3s's tunnel to a node fails, the API server reaches
@@ -216,8 +243,10 @@ impl<'a> Seen<'a> {
         if self.is_told(flag) {
             return finding.step(restart());
         }
-        let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
-        let config = json!({flag: self.address.to_string()});
+        // A file for each: one that held node-ip and is written over with another flag takes node-ip away.
+        let file = &*format!("/etc/rancher/k3s/config.yaml.d/90-{flag}.yaml");
+        let value = self.of_both_families();
+        let config = json!({flag: value});
         let mut write = Step::write(
             Changes::Node,
             format!("on node {}: tells k3s its address, which then stands in the certificate", node.name()),
@@ -233,7 +262,7 @@ impl<'a> Seen<'a> {
             write = write
                 .hazard("k3s takes its address from flannel-iface; name the private interface there instead");
         }
-        let content = format!("{flag}: {}\n", self.address);
+        let content = format!("{flag}: {value}\n");
         finding.step(write).step(restart()).step(
             Step::write(
                 Changes::Node,
@@ -243,6 +272,19 @@ impl<'a> Seen<'a> {
             )
             .for_good(),
         )
+    }
+
+    /// The address, and in a dual-stack cluster the node's address of the other family after it: k3s does not start with
+    /// one alone.
+    fn of_both_families(&self) -> String {
+        let v6 = |cidr: &str| cidr.contains(':');
+        let cidrs = &self.node.spec.pod_cidrs;
+        let dual = cidrs.iter().any(|c| v6(c)) && cidrs.iter().any(|c| !v6(c));
+        let mut all = self.node.addresses(self.kind).filter_map(ip);
+        match all.find(|other| dual && other.is_ipv4() != self.address.is_ipv4()) {
+            Some(other) => format!("{},{other}", self.address),
+            None => self.address.to_string(),
+        }
     }
 
     /// k3s knows the address already, and only the certificate is older. A node-ip that the kubelet alone was given stands

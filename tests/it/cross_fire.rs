@@ -180,3 +180,17 @@ fn without(fixture: &Fixture, leaves: &[&Vec<String>]) -> Fixture {
     }
     fixture.with_change(change)
 }
+
+/// What Hetzner or the cluster has not said yet is neither healthy nor a finding.
+#[test]
+fn what_nobody_has_said_yet_is_unknown() {
+    let mut wrong = Vec::new();
+    for (name, code) in [("kd304/never-judged", "KD304"), ("kd110/no-address", "KD110")] {
+        let case = CASES.iter().find(|case| case.fixture.name() == name).expect("the fixture is there");
+        let checked = case.report.checks.iter().find(|c| c.check.code == code).expect("the check ran");
+        if checked.status != Status::Unknown {
+            wrong.push(format!("{name}: {code} is {:?}: {}", checked.status, checked.detail));
+        }
+    }
+    none(wrong);
+}

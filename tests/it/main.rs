@@ -1,5 +1,6 @@
 //! Everything that needs the program as a whole, in one binary.
 
+mod advice;
 mod bundles;
 mod cases;
 mod cross_fire;

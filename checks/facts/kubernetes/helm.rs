@@ -43,3 +43,13 @@ impl Kind for HelmChartConfig {
         self.metadata.reference("HelmChartConfig")
     }
 }
+
+impl HelmChart {
+    /// The namespace that helm-controller installs the release into.
+    pub fn release_namespace(&self) -> &str {
+        match &*self.spec.target_namespace {
+            "" => self.metadata.namespace.as_deref().unwrap_or_default(),
+            target => target,
+        }
+    }
+}

@@ -112,13 +112,22 @@ impl Node {
         self.spec.taints.iter().any(|t| t.key == "node.cloudprovider.kubernetes.io/uninitialized")
     }
 
+    /// Kept out of external load balancers, as cloud-provider reads the label: anything but a false is yes.
+    pub fn is_excluded_from_load_balancers(&self) -> bool {
+        let value = self.metadata.label("node.kubernetes.io/exclude-from-external-load-balancers");
+        value.is_some_and(|value| !["0", "f", "F", "false", "FALSE", "False"].contains(&value))
+    }
+
     /// Runs a k3s server: API server and datastore.
     pub fn is_control_plane(&self) -> bool {
         self.metadata.labels.0.contains_key("node-role.kubernetes.io/control-plane")
     }
 
-    /// A member of k3s's embedded etcd.
+    /// A member of k3s's embedded etcd: by its role, or by what k3s writes onto a member's Node. Better once too often: what
+    /// is safe on any other server stops a member.
     pub fn is_etcd(&self) -> bool {
+        let written = ["etcd.k3s.cattle.io/node-name", "etcd.k3s.cattle.io/node-address"];
         self.metadata.labels.0.contains_key("node-role.kubernetes.io/etcd")
+            || written.into_iter().any(|key| self.metadata.annotation(key).is_some())
     }
 }

@@ -140,6 +140,11 @@ impl Pod {
             && self.condition("Ready").is_some_and(|c| c.status == "True")
     }
 
+    /// Evicted, failed or completed: none of its containers starts again.
+    pub fn is_over(&self) -> bool {
+        self.status.phase == "Failed" || self.status.phase == "Succeeded"
+    }
+
     pub fn is_running(&self) -> bool {
         self.status.phase == "Running"
     }

@@ -88,6 +88,9 @@ const FLAGS: &[&str] = &[
     "write-kubeconfig-mode",
 ];
 
+/// API server arguments that are kept when they are given through `--kube-apiserver-arg`.
+const API_SERVER_ARGS: &[&str] = &["kubelet-preferred-address-types="];
+
 /// Kubelet arguments that are kept when they are given through `--kubelet-arg`.
 const KUBELET_ARGS: &[&str] =
     &["cloud-provider=", "config=", "node-ip=", "provider-id=", "rotate-server-certificates="];
@@ -153,6 +156,7 @@ pub fn args(all: &[String]) -> Vec<Text> {
 
 fn value_of(flag: &str, value: &str) -> Text {
     let keep = match flag {
+        "kube-apiserver-arg" => API_SERVER_ARGS.iter().any(|known| value.starts_with(known)),
         "kubelet-arg" => KUBELET_ARGS.iter().any(|known| value.starts_with(known)),
         _ => on_list(FLAGS, flag),
     };

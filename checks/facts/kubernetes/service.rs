@@ -16,6 +16,7 @@ wire! { "camelCase"
         pub load_balancer_class: Option<Text>,
         pub external_traffic_policy: Text,
         pub allocate_load_balancer_node_ports: Option<bool>,
+        pub health_check_node_port: i64,
     }
 
     pub struct ServicePort {
@@ -86,6 +87,12 @@ impl Service {
     /// An address or a host name stands in its status.
     pub fn has_ingress(&self) -> bool {
         self.status.load_balancer.ingress.iter().any(|i| !i.ip.is_empty() || !i.hostname.is_empty())
+    }
+
+    /// Its ports that a Hetzner load balancer can forward. HCCM leaves out UDP and SCTP ports, which may have the number of
+    /// a TCP port (HTTP/3).
+    pub fn tcp_ports(&self) -> impl Iterator<Item = &ServicePort> {
+        self.spec.ports.iter().filter(|port| port.protocol.is_empty() || port.protocol == "TCP")
     }
 
     pub fn annotation(&self, suffix: &str) -> Option<&str> {
