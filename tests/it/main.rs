@@ -9,5 +9,6 @@ mod hostile;
 mod live;
 mod pages;
 mod rbac;
+mod real;
 mod shuffle;
 mod withholding;
