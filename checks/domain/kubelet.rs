@@ -5,6 +5,7 @@
 //! `Get "https://`; whatever the kubelet itself answers carries a reason.
 
 use crate::facts::kubelet::LogProbe;
+use crate::facts::{Gap, Kind, Why};
 
 pub enum Words<'a> {
     /// Something came back from the kubelet: the certificate passed.
@@ -12,8 +13,8 @@ pub enum Words<'a> {
     /// `x509: certificate is valid for <have>, not <want>`: of an address Go lists the IP names only. `have` is empty
     /// where there are none: `x509: cannot validate certificate for <want> because it doesn't contain any IP SANs`.
     NotCovered { have: &'a str, want: &'a str },
-    /// It shows nothing about the certificate.
-    Nothing(String),
+    /// It shows nothing about the certificate, and why.
+    Nothing(Gap),
 }
 
 pub fn words(probe: &LogProbe) -> Words<'_> {
@@ -41,11 +42,24 @@ pub fn words(probe: &LogProbe) -> Words<'_> {
         return Words::KubeletAnswered;
     }
     if let Some(failure) = &probe.failure {
-        return Words::Nothing(format!("asked for a pod's log: {}", failure.detail));
+        let mut gap = failure.gap(&LogProbe::NEED, &probe.node);
+        gap.detail = format!("asked for a pod's log: {}", failure.detail).into();
+        return Words::Nothing(gap);
     }
+    // A connection that ends is `EOF` to Go, during the handshake and after it: it clears no certificate.
+    let why = match probe.status {
+        401 | 403 => Why::Forbidden,
+        _ if message.ends_with("net/http: TLS handshake timeout") => Why::TimedOut,
+        _ if UNREACHED.iter().any(|text| message.starts_with(text)) => Why::Unreachable,
+        _ => Why::Malformed,
+    };
     let said = if message.is_empty() { "nothing that tells" } else { message };
-    Words::Nothing(format!("asked for a pod's log, the API server answered {}: {said}", probe.status))
+    let detail = format!("asked for a pod's log, the API server answered {}: {said}", probe.status);
+    Words::Nothing(Gap::new(LogProbe::NEED.key, why, detail).of(probe.node.clone()))
 }
+
+/// How a message begins when the API server did not get through to the kubelet.
+const UNREACHED: &[&str] = &["Get \"https://", "proxy error from ", "no preferred addresses found"];
 
 /// The parts of a message by which the kubelet's own refusals are known; the API server's stand before any dial.
 const KUBELET_400: &[&str] = &[
@@ -63,4 +77,51 @@ pub fn known_message(message: &str) -> &str {
         ["x509: ", "proxy error from ", "( pods/log ", "no preferred addresses found", "is forbidden"];
     let known = patterns.iter().chain(KUBELET_400).any(|pattern| message.contains(pattern));
     if known || message.starts_with("Get \"https://") { message } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As kube-apiserver 1.35 words it.
+    fn said(status: i64, reason: &str, why: &str) -> LogProbe {
+        let url = "https://127.0.0.13:10250/containerLogs/kube-system/p/c?limitBytes=1&tailLines=1";
+        let message = if status == 500 { format!("Get \"{url}\": {why}") } else { why.into() };
+        LogProbe {
+            node: "k3".into(),
+            status,
+            reason: reason.into(),
+            message: message.into(),
+            ..LogProbe::default()
+        }
+    }
+
+    #[test]
+    fn a_dial_that_failed_clears_no_certificate_and_says_why() {
+        for (why, expected) in [
+            ("EOF", Why::Unreachable),
+            ("read tcp 127.0.0.1:50890->127.0.0.13:10250: read: connection reset by peer", Why::Unreachable),
+            ("dial tcp 127.0.0.13:10250: connect: connection refused", Why::Unreachable),
+            ("http: server gave HTTP response to HTTPS client", Why::Unreachable),
+            (
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                Why::Unreachable,
+            ),
+            ("net/http: TLS handshake timeout", Why::TimedOut),
+        ] {
+            let Words::Nothing(gap) = words(&said(500, "", why)) else { panic!("{why}: it shows nothing") };
+            assert_eq!((gap.why, gap.item.as_deref()), (expected, Some("k3")), "{why}");
+            assert!(gap.remedy().contains("kubectl logs"), "{}", gap.remedy());
+        }
+    }
+
+    #[test]
+    fn what_the_kubelet_answers_clears_its_certificate() {
+        let refused = "the server has asked for the client to provide credentials ( pods/log p)";
+        assert!(matches!(words(&said(401, "Unauthorized", refused)), Words::KubeletAnswered));
+        assert!(matches!(words(&said(200, "", "")), Words::KubeletAnswered));
+        assert!(
+            matches!(words(&said(401, "Unauthorized", "Unauthorized")), Words::Nothing(gap) if gap.why == Why::Forbidden)
+        );
+    }
 }

@@ -120,6 +120,9 @@ impl Gap {
             ("kubernetes", Why::NotConfigured) => {
                 "name a kubeconfig with --kubeconfig, or a context with --context"
             }
+            ("kubernetes", Why::Unreachable | Why::TimedOut) if self.need == "pods.log" => {
+                "see whether `kubectl logs` works for pods of that node: the API server did not get through to its kubelet"
+            }
             ("kubernetes", Why::Unreachable | Why::TimedOut) => {
                 "check the server's address and this machine's route to it; KD100 says what is known"
             }

@@ -155,8 +155,8 @@ impl<'a> Seen<'a> {
                 ));
                 Judged::NotSeen(gaps)
             }
-            Words::Nothing(detail) => {
-                gaps.push(Gap::new(LogProbe::NEED.key, Why::Malformed, detail).of(self.node.name()));
+            Words::Nothing(gap) => {
+                gaps.push(gap);
                 Judged::NotSeen(gaps)
             }
         }

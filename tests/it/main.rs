@@ -10,5 +10,6 @@ mod hostile;
 mod live;
 mod pages;
 mod rbac;
+mod real;
 mod shuffle;
 mod withholding;

@@ -147,6 +147,7 @@ async fn handle<S: Site>(
             reset.store(true, Relaxed);
             return Err(HungUp);
         }
+        Some(Fault::HangUp) => return Err(HungUp),
         Some(Fault::Truncate) => {
             end = End::Break;
             site.answer(&ask).await

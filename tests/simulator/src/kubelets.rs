@@ -13,8 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use crate::http::hold;
+use crate::kubernetes::LOG_LINE;
 use crate::options::{Fault, KubeletPort, Source};
-use crate::pki::{Authority, Names, serve_self_signed};
+use crate::pki::{Authority, Names, Signed};
 use crate::shared::Shared;
 use crate::socket::{Counted, Port};
 
@@ -83,7 +84,8 @@ fn manner(
     if shared.faults.refuses(Source::Kubelet, node.name()) {
         return Ok(Manner::Closed);
     }
-    let Some(item) = item else { return Ok(Manner::Tls(ca.serve(&good(node.name(), ips))?)) };
+    let good = || ca.sign(&good(node.name(), ips))?.serve_clients_of(ca).map(Manner::Tls);
+    let Some(item) = item else { return good() };
     if let Some(failure) = &item.failure {
         return Ok(match failure.why.as_str() {
             "timed-out" => Manner::Silent,
@@ -91,18 +93,17 @@ fn manner(
             _ => Manner::Closed,
         });
     }
-    let Some(certificate) = &item.certificate else {
-        return Ok(Manner::Tls(ca.serve(&good(node.name(), ips))?));
-    };
+    let Some(certificate) = &item.certificate else { return good() };
     let names =
         Names::recorded(certificate).map_err(|e| format!("the certificate of {}: {e}", node.name()))?;
-    let config = if item.trusted {
-        ca.serve(&names)
+    let signed = if item.trusted {
+        ca.sign(&names)
     } else if certificate.issuer == certificate.subject {
-        serve_self_signed(&names)
+        Signed::by_itself(&names)
     } else {
-        Authority::new(&Names::new(&certificate.issuer, &[], &[])).and_then(|other| other.serve(&names))
+        Authority::new(&Names::new(&certificate.issuer, &[], &[])).and_then(|other| other.sign(&names))
     };
+    let config = signed.and_then(|signed| signed.serve_clients_of(ca));
     config.map(Manner::Tls).map_err(|e| format!("the certificate of {}: {e}", node.name()))
 }
 
@@ -182,14 +183,15 @@ async fn answer(
     path: &str,
     number: Option<usize>,
 ) {
-    match shared.faults.strike(Source::Kubelet, path) {
+    let fault = shared.faults.strike(Source::Kubelet, path);
+    match fault {
         Some(Fault::Silent) => return hold(stream).await,
         Some(Fault::Refuse | Fault::Reset) => return stream.reset().store(true, Relaxed),
-        // the connection ends inside the handshake
-        Some(Fault::Truncate) => return drop(stream.read(&mut [0; 16]).await),
+        // The connection ends inside the handshake; what was sent is read, or the end would be a reset.
+        Some(Fault::Truncate) => return drop(stream.read(&mut [0; 4096]).await),
         // it speaks HTTP where TLS is expected
         Some(Fault::Status { .. } | Fault::Html502) => return http(&mut stream).await,
-        None => {}
+        Some(Fault::HangUp) | None => {}
     }
     let config = match &listener.manner {
         Manner::Tls(config) => config.clone(),
@@ -201,19 +203,46 @@ async fn answer(
     if let Some(number) = number {
         shared.log.update(number, |request| request.status = 200);
     }
-    let mut received = 0;
+    let known = stream.get_ref().1.peer_certificates().is_some();
+    let mut head = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-        received += read;
+        head.extend_from_slice(&buffer[..read]);
         if let Some(number) = number {
-            shared.log.update(number, |request| request.received = received);
+            shared.log.update(number, |request| request.received = head.len());
         }
-        if received > LONGEST {
+        if fault.is_some() {
+            break;
+        }
+        if head.ends_with(b"\r\n\r\n") {
+            // the peer may be gone already
+            let _ = stream.write_all(reply(&head, known).as_bytes()).await;
+            break;
+        }
+        if head.len() > LONGEST {
             return;
         }
     }
     // the peer may be gone already
     let _ = stream.shutdown().await;
+}
+
+/// What a kubelet of k3s answers: nothing to strangers, and to the API server the container's log.
+fn reply(head: &[u8], known: bool) -> String {
+    let head = String::from_utf8_lossy(head);
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let limit = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "limitBytes");
+    let limit = limit.and_then(|(_, limit)| limit.parse().ok()).unwrap_or(usize::MAX);
+    let (status, body) = match path.starts_with("/containerLogs/") {
+        _ if !known => ("401 Unauthorized", "Unauthorized"),
+        true => ("200 OK", &LOG_LINE[..limit.min(LOG_LINE.len())]),
+        false => ("404 Not Found", "404 page not found\n"),
+    };
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
 }
 
 /// What Go's HTTP server says to a TLS client.

@@ -22,7 +22,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kairos_doctor_checks::facts::kubelet::ClusterCa;
 use kairos_doctor_checks::facts::{Facts, Origin, need};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -32,7 +31,8 @@ use http::{Site, serve};
 use kubelets::Addresses;
 pub use log::{Bytes, Request};
 pub use options::{Fault, KubeletPort, Options, Source, Target};
-use pki::{Authority, Names};
+use pki::Names;
+pub use pki::{Authority, Pem};
 use rbac::Rights;
 use shared::Shared;
 use socket::Port;
@@ -81,7 +81,10 @@ impl Simulator {
             .map(|key| need(key).ok_or_else(|| format!("no need has the key `{key}`")))
             .collect::<Result<Vec<_>, _>>()?;
         let rights = Rights::new(options.rbac.as_deref(), &withheld)?;
-        let ca = cluster_ca(&facts)?;
+        let ca = match &options.authority {
+            Some(authority) => authority.clone(),
+            None => Authority::recorded(&facts)?,
+        };
 
         // the port comes first, because the served nodes name it
         let plan = kubelets::plan(&facts, &ca, &Shared::new(&options, BTreeSet::new()))?;
@@ -96,7 +99,7 @@ impl Simulator {
             token: KUBERNETES_TOKEN.into(),
             shared: shared.clone(),
             kubelets: Addresses::new(&plan, kubelet_port, &shared),
-            kubelet_ca: Arc::new(kubernetes::ClusterCa::new(ca.der())?),
+            kubelet_ca: Arc::new(kubernetes::ClusterCa::new(&ca)?),
         };
         let path = |origin: &Origin| match origin {
             Origin::Hetzner(collection) => Some(collection.path),
@@ -249,23 +252,12 @@ fn open<S: Site>(
     let port = Port::bind(Ipv4Addr::LOCALHOST.into(), 0, open).map_err(|e| e.to_string())?;
     let number = port.address().map_err(|e| e.to_string())?.port();
     let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let tls = authority.serve(&Names::new("simulated", &["localhost", "kubernetes"], &addresses))?;
+    let tls = authority.sign(&Names::new("simulated", &["localhost", "kubernetes"], &addresses))?.serve()?;
     match port {
         Port::Open(listener) => drop(runtime.spawn(serve(listener, tls, Arc::new(site), shared.clone()))),
         closed @ Port::Closed { .. } => drop(runtime.spawn(http::hold(closed))),
     }
     Ok(number)
-}
-
-/// The authority that the bundle recorded, with a key of its own.
-fn cluster_ca(facts: &Facts) -> Result<Authority, String> {
-    let recorded = facts.unproven::<ClusterCa>().ok().and_then(<[ClusterCa]>::first);
-    match recorded {
-        Some(ca) => {
-            Authority::new(&Names { dns: Vec::new(), ips: Vec::new(), ..Names::recorded(&ca.certificate)? })
-        }
-        None => Authority::new(&Names::new("k3s-server-ca@1767225600", &[], &[])),
-    }
 }
 
 /// JSON is YAML, and every reader of kubeconfigs takes it.

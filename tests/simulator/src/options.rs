@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use crate::pki::Authority;
+
 /// How to serve a bundle. The default serves it as a real cluster would.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -16,6 +18,8 @@ pub struct Options {
     pub crd_groups: Option<Vec<String>>,
     /// Other RBAC manifests than those in `deploy/`, as YAML.
     pub rbac: Option<String>,
+    /// The cluster's authority; `None`: the one that the bundle recorded, with a key of its own.
+    pub authority: Option<Authority>,
     /// Bodies of at least so many bytes are compressed for clients that accept it; a real API server begins at 128 KiB.
     pub gzip_from: usize,
     /// What `RateLimit-Remaining` of the Hetzner API says before the first request.
@@ -33,6 +37,7 @@ impl Default for Options {
             withhold: Vec::new(),
             crd_groups: None,
             rbac: None,
+            authority: None,
             gzip_from: 128 * 1024,
             rate_limit_remaining: 3600,
             faults: Vec::new(),
@@ -58,6 +63,12 @@ impl Options {
 
     pub fn failing(mut self, target: Target, fault: Fault) -> Options {
         self.faults.push((target, fault));
+        self
+    }
+
+    /// With this authority of the cluster, which somebody else can then trust before the simulator starts.
+    pub fn signed_by(mut self, authority: &Authority) -> Options {
+        self.authority = Some(authority.clone());
         self
     }
 
@@ -125,6 +136,8 @@ pub enum Fault {
     Silent,
     /// Drops the connection with a TCP reset.
     Reset,
+    /// Ends the connection in good order when it was asked; a kubelet does so after the handshake.
+    HangUp,
     /// Promises the whole body and ends the connection after half of it.
     Truncate,
     Status {

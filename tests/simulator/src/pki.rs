@@ -1,17 +1,22 @@
 //! Certificates made on the fly.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kairos_doctor_checks::facts::kubelet::Certificate;
+use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::kubelet::{Certificate, ClusterCa};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyPair, KeyUsagePurpose, SanType,
 };
-use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 /// 2020 and 2120, in seconds: what stands where a bundle says nothing.
@@ -66,39 +71,136 @@ impl Names {
 }
 
 /// A certificate authority with its key.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+#[derive(Clone)]
+pub struct Authority(Arc<CertifiedIssuer<'static, KeyPair>>);
+
+/// A certificate with its key, both in PEM.
+pub struct Pem {
+    pub certificate: String,
+    pub key: String,
+}
 
 impl Authority {
-    pub fn new(names: &Names) -> Result<Authority, String> {
+    /// The cluster's authority that a bundle recorded, with a key of its own.
+    ///
+    /// # Errors
+    /// When it is no bundle, or says of its authority what no certificate can carry.
+    pub fn of(bundle: &Value) -> Result<Authority, String> {
+        Authority::recorded(&Facts::from_bundle(bundle).map_err(|e| e.to_string())?)
+    }
+
+    pub(crate) fn recorded(facts: &Facts) -> Result<Authority, String> {
+        match facts.unproven::<ClusterCa>().ok().and_then(<[ClusterCa]>::first) {
+            Some(ca) => {
+                let names = Names::recorded(&ca.certificate)?;
+                Authority::new(&Names { dns: Vec::new(), ips: Vec::new(), ..names })
+            }
+            None => Authority::new(&Names::new("k3s-server-ca@1767225600", &[], &[])),
+        }
+    }
+
+    pub(crate) fn new(names: &Names) -> Result<Authority, String> {
         let mut params = names.params()?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(|e| e.to_string())?;
-        Ok(Authority(CertifiedIssuer::self_signed(params, key).map_err(|e| e.to_string())?))
+        Ok(Authority(Arc::new(CertifiedIssuer::self_signed(params, key).map_err(|e| e.to_string())?)))
     }
 
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    pub fn der(&self) -> CertificateDer<'static> {
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
     }
 
-    /// What a server needs to present a certificate of this authority, with its chain.
-    pub fn serve(&self, names: &Names) -> Result<Arc<ServerConfig>, String> {
+    /// For an API server on 127.0.0.1.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made.
+    pub fn api_server(&self) -> Result<Pem, String> {
+        Ok(self.sign(&Names::new("kube-apiserver", &["localhost"], &[Ipv4Addr::LOCALHOST.into()]))?.pem())
+    }
+
+    /// For the API server as a client of the kubelets, which answer nobody else.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made.
+    pub fn kubelet_client(&self) -> Result<Pem, String> {
+        Ok(self.sign_client()?.pem())
+    }
+
+    pub(crate) fn sign_client(&self) -> Result<Signed, String> {
+        let mut params = Names::new("system:kube-apiserver", &[], &[]).params()?;
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.signed(params)
+    }
+
+    /// A server's certificate of this authority, with its chain.
+    pub(crate) fn sign(&self, names: &Names) -> Result<Signed, String> {
+        self.signed(server(names)?)
+    }
+
+    fn signed(&self, params: CertificateParams) -> Result<Signed, String> {
         let key = KeyPair::generate().map_err(|e| e.to_string())?;
-        let leaf = server(names)?.signed_by(&key, &self.0).map_err(|e| e.to_string())?;
-        config(vec![leaf.der().clone(), self.der()], &key)
+        let leaf = params.signed_by(&key, &self.0).map_err(|e| e.to_string())?;
+        Ok(Signed { pem: leaf.pem(), chain: vec![leaf.der().clone(), self.der()], key })
     }
 }
 
-/// What a server needs to present a certificate that it signed itself.
-pub(crate) fn serve_self_signed(names: &Names) -> Result<Arc<ServerConfig>, String> {
-    let key = KeyPair::generate().map_err(|e| e.to_string())?;
-    let leaf = server(names)?.self_signed(&key).map_err(|e| e.to_string())?;
-    config(vec![leaf.der().clone()], &key)
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+/// A certificate, its chain and its key.
+pub(crate) struct Signed {
+    pem: String,
+    chain: Vec<CertificateDer<'static>>,
+    key: KeyPair,
+}
+
+impl Signed {
+    /// A server's certificate that it signed itself.
+    pub fn by_itself(names: &Names) -> Result<Signed, String> {
+        let key = KeyPair::generate().map_err(|e| e.to_string())?;
+        let leaf = server(names)?.self_signed(&key).map_err(|e| e.to_string())?;
+        Ok(Signed { pem: leaf.pem(), chain: vec![leaf.der().clone()], key })
+    }
+
+    fn pem(self) -> Pem {
+        Pem { certificate: self.pem, key: self.key.serialize_pem() }
+    }
+
+    /// The chain and the key, as TLS takes them.
+    pub fn parts(self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (self.chain, PrivateKeyDer::Pkcs8(self.key.serialize_der().into()))
+    }
+
+    /// What a server needs to present it.
+    pub fn serve(self) -> Result<Arc<ServerConfig>, String> {
+        self.config(Arc::new(NoClientAuth))
+    }
+
+    /// What a kubelet needs: it asks its clients for a certificate of that authority, and shakes hands without one too.
+    pub fn serve_clients_of(self, authority: &Authority) -> Result<Arc<ServerConfig>, String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der()).map_err(|e| e.to_string())?;
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        self.config(clients.allow_unauthenticated().build().map_err(|e| e.to_string())?)
+    }
+
+    fn config(self, clients: Arc<dyn ClientCertVerifier>) -> Result<Arc<ServerConfig>, String> {
+        let (chain, key) = self.parts();
+        let config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_client_cert_verifier(clients).with_single_cert(chain, key))
+            .map_err(|e| e.to_string())?;
+        Ok(Arc::new(config))
+    }
 }
 
 fn server(names: &Names) -> Result<CertificateParams, String> {
@@ -106,15 +208,6 @@ fn server(names: &Names) -> Result<CertificateParams, String> {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     Ok(params)
-}
-
-fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Result<Arc<ServerConfig>, String> {
-    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|e| e.to_string())?;
-    Ok(Arc::new(config))
 }
 
 /// Named here, because the process under test may have installed another one as its default, or none.

@@ -55,6 +55,7 @@ impl World {
                             item["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"] =
                                 kubelet_port.into();
                         }
+                        default(resource.plural, item);
                         inflate.kubernetes(need.key, resource.plural, item);
                     }
                     resources.entry((resource.group, resource.plural)).or_default().append(&mut items);
@@ -102,6 +103,19 @@ impl World {
     /// The CustomResourceDefinitions of that group are installed.
     pub fn serves_group(&self, group: &str) -> bool {
         self.custom.contains(group)
+    }
+}
+
+/// What the API server writes into each object where nobody said otherwise, as far as a need reads it.
+fn default(plural: &str, item: &mut Value) {
+    if !matches!(plural, "namespaces" | "nodes" | "services" | "events" | "configmaps") {
+        let generation = &mut item["metadata"]["generation"];
+        if generation.is_null() {
+            *generation = 1.into();
+        }
+    }
+    if plural == "deployments" && item["spec"]["strategy"]["type"].is_null() {
+        item["spec"]["strategy"]["type"] = "RollingUpdate".into();
     }
 }
 

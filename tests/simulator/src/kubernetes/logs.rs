@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kairos_doctor_checks::facts::kubelet::LogProbe;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -24,7 +24,7 @@ const PASSED_ON: &[&str] =
 
 /// Stands in what each container has written; seen only by who asks for more of it than a byte.
 pub(crate) const LOG_CANARY: &str = "CANARY-pods-log-line";
-const LOG_LINE: &str = "token: CANARY-pods-log-line\n";
+pub(crate) const LOG_LINE: &str = "token: CANARY-pods-log-line\n";
 impl ApiServer {
     pub async fn log(&self, pod: &Value, ask: &Ask) -> Answer {
         self.log_of(pod, ask).await.unwrap_or_else(|refusal| *refusal)
@@ -66,27 +66,19 @@ impl ApiServer {
             let message = format!("no preferred addresses found; known addresses: {known}");
             return Err(Box::new(status::failure(500, None, None, &message)));
         };
+        let path = format!("/containerLogs/{namespace}/{name}/{container}{}", passed_on(ask));
         let port = self.kubelets.port;
-        if let Err(why) = self.dial(&host, port).await {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            for key in PASSED_ON {
-                if let Some(value) = ask.parameter(key) {
-                    query.append_pair(key, &value);
-                }
+        match self.dial(&host, port, &path).await {
+            Ok(log) => Ok(Answer::new(200, "text/plain", log)),
+            Err(why) => {
+                let message = format!("Get \"https://{host}:{port}{path}\": {why}");
+                Err(Box::new(status::failure(500, None, None, &message)))
             }
-            let mut url = format!("https://{host}:{port}/containerLogs/{namespace}/{name}/{container}");
-            let query = query.finish();
-            if !query.is_empty() {
-                url = format!("{url}?{query}");
-            }
-            return Err(Box::new(status::failure(500, None, None, &format!("Get \"{url}\": {why}"))));
         }
-        let length = limit.map_or(LOG_LINE.len(), |limit| LOG_LINE.len().min(limit.unsigned_abs() as usize));
-        Ok(Answer::new(200, "text/plain", &LOG_LINE.as_bytes()[..length]))
     }
 
-    /// A TLS handshake with the kubelet. Errors: what Go's client says.
-    async fn dial(&self, host: &str, port: u16) -> Result<(), String> {
+    /// What the kubelet answers. Errors: what Go's client says.
+    async fn dial(&self, host: &str, port: u16, path: &str) -> Result<Vec<u8>, String> {
         let Ok(ip) = host.parse::<IpAddr>() else {
             // names are not looked up: nothing here dials beyond this machine
             return Err(format!("dial tcp: lookup {host} on 127.0.0.53:53: no such host"));
@@ -94,13 +86,13 @@ impl ApiServer {
         if self.kubelets.silent.contains(&ip) {
             return Err("net/http: TLS handshake timeout".into());
         }
-        match timeout(HANDSHAKE, self.handshake(ip, port)).await {
+        match timeout(HANDSHAKE, self.get(ip, port, path)).await {
             Ok(outcome) => outcome,
             Err(_) => Err("net/http: TLS handshake timeout".into()),
         }
     }
 
-    async fn handshake(&self, ip: IpAddr, port: u16) -> Result<(), String> {
+    async fn get(&self, ip: IpAddr, port: u16, path: &str) -> Result<Vec<u8>, String> {
         let to = SocketAddr::new(ip, port);
         let own = |e: io::Error| format!("dial tcp {to}: {e}");
         let socket = TcpSocket::new_v4().map_err(own)?;
@@ -118,9 +110,18 @@ impl ApiServer {
         let (config, judge) = self.kubelet_ca.client()?;
         match TlsConnector::from(Arc::new(config)).connect(ip.into(), stream).await {
             Ok(mut stream) => {
-                // the kubelet's side may have closed already, which changes nothing
-                let _ = stream.shutdown().await;
-                Ok(())
+                let request = format!("GET {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n\r\n");
+                let mut answer = Vec::new();
+                let asked = async {
+                    stream.write_all(request.as_bytes()).await?;
+                    stream.read_to_end(&mut answer).await
+                };
+                asked.await.map_err(|e| transport(&e, from, to))?;
+                match answer.windows(4).position(|end| end == b"\r\n\r\n") {
+                    Some(end) => Ok(answer.split_off(end + 4)),
+                    // of a connection that ends, Go says the same during the handshake and after it
+                    None => Err("EOF".into()),
+                }
             }
             Err(e) => Err(match judge.objection() {
                 Some(objection) => format!("tls: failed to verify certificate: {objection}"),
@@ -128,6 +129,18 @@ impl ApiServer {
             }),
         }
     }
+}
+
+/// The options for the kubelet, as a query.
+fn passed_on(ask: &Ask) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for key in PASSED_ON {
+        if let Some(value) = ask.parameter(key) {
+            query.append_pair(key, &value);
+        }
+    }
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
 }
 
 fn transport(e: &io::Error, from: SocketAddr, to: SocketAddr) -> String {

@@ -33,7 +33,7 @@ pub(crate) struct ApiServer {
     pub kubelet_ca: Arc<verify::ClusterCa>,
 }
 
-pub(crate) use logs::LOG_CANARY;
+pub(crate) use logs::{LOG_CANARY, LOG_LINE};
 pub(crate) use verify::ClusterCa;
 
 impl Site for ApiServer {

@@ -5,40 +5,44 @@ use std::sync::{Arc, Mutex};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use crate::pki::provider;
+use crate::pki::{Authority, provider};
 
-/// The cluster's authority, as the API server trusts it for kubelets.
+/// The cluster's authority, as the API server trusts it for kubelets, and what the API server shows them.
 #[derive(Debug)]
 pub(crate) struct ClusterCa {
     der: CertificateDer<'static>,
     chains: Arc<WebPkiServerVerifier>,
+    shows: (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>),
 }
 
 impl ClusterCa {
-    pub fn new(der: CertificateDer<'static>) -> Result<ClusterCa, String> {
+    pub fn new(authority: &Authority) -> Result<ClusterCa, String> {
+        let der = authority.der();
         let mut roots = RootCertStore::empty();
         roots.add(der.clone()).map_err(|e| e.to_string())?;
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
             .build()
             .map_err(|e| e.to_string())?;
-        Ok(ClusterCa { der, chains })
+        Ok(ClusterCa { der, chains, shows: authority.sign_client()?.parts() })
     }
 
     /// A client for one handshake, and where the objection to the certificate will stand.
     pub fn client(self: &Arc<ClusterCa>) -> Result<(ClientConfig, Arc<Judge>), String> {
         let judge = Arc::new(Judge { ca: self.clone(), objection: Mutex::default() });
+        let (chain, key) = &self.shows;
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
             .dangerous()
             .with_custom_certificate_verifier(judge.clone())
-            .with_no_client_auth();
+            .with_client_auth_cert(chain.clone(), key.clone_key())
+            .map_err(|e| e.to_string())?;
         Ok((config, judge))
     }
 

@@ -1,0 +1,195 @@
+//! The program against a real kube-apiserver with a real etcd, beside the simulator's kubelets and Hetzner API.
+//!
+//! `KUBEBUILDER_ASSETS` names the folder with `etcd`, `kube-apiserver` and `kubectl`, as for controller-runtime's envtest.
+//! Without it these tests say that they were skipped.
+
+mod fixes;
+mod incident;
+mod kubelet_words;
+mod objects;
+mod same;
+mod server;
+mod sight;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use kairos_doctor::fixture::Fixture;
+use kairos_doctor::rbac;
+use kairos_doctor_checks::facts::{NEEDS, Need, Origin, need};
+use kairos_doctor_simulator::{Authority, Options, Simulator};
+use serde_json::{Value, json};
+
+use crate::live::{Run, bare, run};
+use server::{Server, Setup};
+
+/// Whether the API server shows the kubelets a certificate; those of the simulator answer nobody else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kubelets {
+    KnowTheApiServer,
+    KnowNobody,
+}
+
+/// A fixture's cluster in a real API server.
+struct Real {
+    server: Server,
+    /// The same objects once more, and the Hetzner API and kubelets of both.
+    simulator: Simulator,
+    /// What the simulator serves.
+    bundle: Value,
+    authority: Authority,
+    kubeconfig: PathBuf,
+}
+
+impl Real {
+    fn of(assets: PathBuf, fixture: &str, options: Options, kubelets: Kubelets) -> Real {
+        let mut bundle = Fixture::named(fixture).expect("a fixture").bundle();
+        objects::bring_to_present(&mut bundle);
+        let authority = Authority::of(&bundle).expect("an authority");
+        let context = bundle["context"].as_str().expect("fixtures have a context").to_string();
+        let known_to_kubelets = kubelets == Kubelets::KnowTheApiServer;
+        let server =
+            Server::start(Setup { assets, context: &context, authority: &authority, known_to_kubelets });
+        server.kubectl(&["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac.yaml")]);
+        let gateways = bundle["parts"]["gateways"].as_array().is_some_and(|all| !all.is_empty());
+        // k3s always brings the first
+        let groups = ["helm.cattle.io", "gateway.networking.k8s.io"];
+        objects::define(&server, if gateways { &groups } else { &groups[..1] });
+        let created = objects::create(&server, &mut bundle);
+        let simulator = Simulator::start(&bundle, options.signed_by(&authority));
+        objects::set_status(&server, &bundle, created, simulator.kubelet_port());
+        // a controller writes it into every namespace, and none runs
+        let from = format!("--from-literal=ca.crt={}", authority.pem());
+        server.kubectl(&["create", "configmap", "kube-root-ca.crt", "-n", "kube-system", &from]);
+        let token = server.kubectl(&["create", "token", "kairos-doctor", "-n", "kairos-doctor"]);
+        let kubeconfig = server.write_kubeconfig("kairos-doctor", token.trim());
+        Real { server, simulator, bundle, authority, kubeconfig }
+    }
+
+    /// Puts other kubelets, and another Hetzner API, where those of the simulator were.
+    fn serve_instead(&mut self, bundle: Value, options: Options) {
+        self.simulator = Simulator::start(&bundle, options.signed_by(&self.authority));
+        self.bundle = bundle;
+        let port = json!({"status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": self.simulator.kubelet_port()}}}});
+        let nodes = self.server.json(&["get", "nodes"]);
+        for node in nodes["items"].as_array().unwrap() {
+            let name = node["metadata"]["name"].as_str().unwrap();
+            self.server.kubectl(&["patch", "node", name, "--subresource=status", "-p", &port.to_string()]);
+        }
+    }
+
+    /// The program as the ServiceAccount that `deploy/` makes, and with everything else that leads here.
+    fn doctor(&self, args: &[&str]) -> Run {
+        run(self.command(args))
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = bare(args);
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HCLOUD_ENDPOINT", self.simulator.hetzner_endpoint())
+            .env("HCLOUD_TOKEN", self.simulator.hetzner_token())
+            .env("SSL_CERT_FILE", self.simulator.hetzner_ca_file());
+        command
+    }
+
+    fn report(&self) -> (Value, Run) {
+        let run = self.doctor(&["-o", "json"]);
+        (run.json(), run)
+    }
+
+    /// As the server itself says it.
+    fn version(&self) -> Value {
+        let version: Value =
+            serde_json::from_str(&self.server.kubectl(&["get", "--raw", "/version"])).unwrap();
+        version["gitVersion"].clone()
+    }
+
+    /// What the doctor records of the real server.
+    fn collected(&self, args: &[&str]) -> Value {
+        self.recorded_by(self.command(&[]), args)
+    }
+
+    /// What it records of that simulator instead.
+    fn collected_from(&self, simulator: &Simulator, args: &[&str]) -> Value {
+        let mut command = self.command(&[]);
+        command.env("KUBECONFIG", simulator.kubeconfig_path());
+        self.recorded_by(command, args)
+    }
+
+    fn recorded_by(&self, mut command: Command, args: &[&str]) -> Value {
+        let path = self.server.folder().join("collected.json");
+        command.args(["collect", "--no-redact", "-o"]).arg(&path).args(args);
+        let run = run(command);
+        assert_eq!(run.exit, 0, "{}", run.err);
+        serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    }
+
+    /// The report of a recorded cluster.
+    fn report_of(&self, bundle: &Value, form: &str) -> Run {
+        let path = self.server.folder().join("from.json");
+        std::fs::write(&path, bundle.to_string()).unwrap();
+        run(bare(&["--from", path.to_str().unwrap(), "-o", form]))
+    }
+
+    /// Takes from the ServiceAccount what these needs read, or gives all of it back when there are none.
+    fn withhold(&self, keys: &[&str]) {
+        let origins: Vec<Origin> = keys.iter().map(|key| need(key).expect("it is a need").from).collect();
+        let mut manifests = rbac::manifests();
+        for manifest in &mut manifests {
+            for rule in manifest["rules"].as_array_mut().into_iter().flatten() {
+                let taken = |resource: &Value| origins.iter().any(|o| plural(o) == resource.as_str());
+                if let Some(resources) = rule["resources"].as_array_mut() {
+                    resources.retain(|resource| !taken(resource));
+                }
+            }
+            if let Some(rules) = manifest["rules"].as_array_mut() {
+                rules.retain(|rule| rule["resources"] != json!([]));
+            }
+        }
+        let text: String = manifests.iter().map(Value::to_string).collect();
+        self.server.kubectl_with(&["apply", "-f", "-"], &text);
+        // the authorizer hears of it a moment later
+        let (asked, reviews): (Vec<&Need>, Vec<Value>) =
+            NEEDS.iter().filter_map(|need| Some((*need, review(&need.from)?))).unzip();
+        let heard = || {
+            let made =
+                self.server.kubectl_with(&["create", "-f", "-", "-o", "json"], &objects::list(&reviews));
+            let judged = objects::items(&made);
+            assert_eq!(judged.len(), asked.len());
+            asked.iter().zip(&judged).all(|(need, review)| {
+                review["status"]["allowed"].as_bool() == Some(!origins.contains(&need.from))
+            })
+        };
+        self.server.eventually(&format!("everything but {keys:?} to be granted"), heard);
+    }
+}
+
+/// The question whether the ServiceAccount may read that.
+fn review(origin: &Origin) -> Option<Value> {
+    let wanted = match origin {
+        Origin::Kubernetes(r) => match r.only {
+            Some((namespace, name)) => {
+                json!({"verb": "get", "group": r.group, "resource": r.plural, "namespace": namespace, "name": name})
+            }
+            None => json!({"verb": "list", "group": r.group, "resource": r.plural}),
+        },
+        Origin::PodLogs { namespace } => {
+            json!({"verb": "get", "resource": "pods", "subresource": "log", "namespace": namespace})
+        }
+        _ => return None,
+    };
+    Some(json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+        "spec": {"user": USER, "resourceAttributes": wanted}}))
+}
+
+const USER: &str = "system:serviceaccount:kairos-doctor:kairos-doctor";
+
+/// As RBAC's rules name what a need reads.
+fn plural(origin: &Origin) -> Option<&'static str> {
+    match origin {
+        Origin::Kubernetes(resource) => Some(resource.plural),
+        Origin::PodLogs { .. } => Some("pods/log"),
+        _ => None,
+    }
+}
