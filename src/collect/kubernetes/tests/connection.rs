@@ -58,12 +58,22 @@ async fn a_refused_port() {
 async fn a_silent_server_ends_at_the_deadline() {
     let server = Loopback::serve(|_| Reply::Silence).await;
     let url = format!("http://{}", server.address);
-    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_millis(400)).await;
+    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_millis(600)).await;
     let begun = Instant::now();
     let (fact, gap) = outcome(&kubernetes).await;
     assert!(begun.elapsed() < Duration::from_secs(3));
     assert_eq!((&*fact.outcome, gap.why), ("timed-out", Why::TimedOut));
     assert_eq!(server.targets().len(), 1);
+}
+
+#[tokio::test]
+async fn too_little_time_says_nothing_of_the_server() {
+    let server = Loopback::serve(|_| Reply::Silence).await;
+    let url = format!("http://{}", server.address);
+    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_millis(20)).await;
+    let (fact, gap) = outcome(&kubernetes).await;
+    assert_eq!((&*fact.outcome, gap.why), ("not-asked", Why::TimedOut));
+    assert!(gap.detail.contains("--timeout"), "{}", gap.detail);
 }
 
 #[tokio::test]
