@@ -60,7 +60,8 @@ pub fn blind(report: &Report) -> Vec<Blind> {
 /// Commands in a remedy name the run's context, as all others do.
 fn with_context(remedy: &str, report: &Report) -> String {
     let kubectl = ["kubectl".to_string()];
-    remedy.replace("`kubectl ", &format!("`{} ", command::line(&command::argv(&kubectl, report))))
+    let kubectl = command::line(&command::argv(&kubectl, report));
+    remedy.replace("`kubectl ", &format!("`{kubectl} ")).replace("| kubectl ", &format!("| {kubectl} "))
 }
 
 /// The same answer to several requests is said once.
