@@ -60,7 +60,8 @@ impl Progress {
             });
             let line = format!("reading: {}", each.collect::<Vec<_>>().join(" · "));
             // A line that wraps could not be taken away again.
-            let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
+            let width =
+                terminal_size::terminal_size_of(std::io::stderr()).map_or(80, |(w, _)| usize::from(w.0));
             let line: String = line.chars().take(width.saturating_sub(1)).collect();
             write(&format!("\r\x1b[2K{line}"));
         }

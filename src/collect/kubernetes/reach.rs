@@ -182,11 +182,13 @@ fn version(answer: &Answer) -> Option<(Part, String)> {
 /// One gap for all needs: it is one thing that is missing.
 /// A server is silent only when it was waited for. Where the run's own time was up before that, nothing was learned of it.
 fn patient(judged: Judged, waited: Duration, left: Duration) -> Judged {
-    let cut_short = left.is_zero() && waited < PATIENCE && matches!(judged.outcome, "timed-out" | "unresolved");
+    let cut_short =
+        left.is_zero() && waited < PATIENCE && matches!(judged.outcome, "timed-out" | "unresolved");
     if !cut_short {
         return judged;
     }
-    let detail = format!("the time of the run was up after {} ms; give it more with --timeout", waited.as_millis());
+    let detail =
+        format!("the time of the run was up after {} ms; give it more with --timeout", waited.as_millis());
     Judged { outcome: "not-asked", detail, version: None }
 }
 
