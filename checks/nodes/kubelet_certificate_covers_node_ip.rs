@@ -326,7 +326,7 @@ impl<'a> Seen<'a> {
             "plan a maintenance window: stop k3s, run `k3s server --cluster-reset --node-ip=ADDRESS`, write node-ip, start k3s"
         };
         finding.step(snapshot).step(
-            Step::decide(format!("when to move this etcd member to {}; {plan}", self.address)).for_good().hazard(format!(
+            Step::decide(format!("when to move this etcd member to {}; {plan}", self.address)).hazard(format!(
                 "do not write node-ip before: this node is an etcd member, {registered}, and k3s refuses to start when that \
                  changes. A boot stage that writes node-ip does the same at the next boot"
             )),

@@ -98,10 +98,12 @@ fn steps(out: &mut String, report: &Report, title: &str, steps: Vec<&Step>) {
             (Act::Run(_), Changes::Nothing) => format!("{} (changes nothing)", step.why),
             _ => step.why.clone(),
         };
-        out.push_str(&format!("**{title}:** {}\n\n", sentence(&why, Place::Prose)));
-        if let Some(hazard) = &step.hazard {
-            out.push_str(&format!("> **Careful:** {}\n\n", sentence(hazard, Place::Prose)));
-        }
+        let hazard = step.hazard.as_ref();
+        let hazard = hazard.map(|hazard| format!("> **Careful:** {}\n\n", sentence(hazard, Place::Prose)));
+        let hazard = hazard.unwrap_or_default();
+        let why = format!("**{title}:** {}\n\n", sentence(&why, Place::Prose));
+        // What is to be decided is in the sentence itself, so the hazard stands above that.
+        out.push_str(&if step.act == Act::Decide { hazard + &why } else { why + &hazard });
         match &step.act {
             Act::Decide => {}
             Act::Write { place, snippet } => {

@@ -75,10 +75,19 @@ fn step(page: &mut Page, report: &Report, label: &str, bullet: &str, step: &Step
         (Act::Run(_), Changes::Nothing) => format!("{} (changes nothing)", step.why),
         _ => step.why.clone(),
     };
-    page.beside(label, bullet, &why, Ink::Plain);
     let under = " ".repeat(bullet.len());
-    if let Some(hazard) = &step.hazard {
-        page.beside("", &under, &format!("careful: {hazard}"), Ink::Careful);
+    let hazard = step.hazard.as_ref().map(|hazard| format!("careful: {hazard}"));
+    match hazard {
+        // What is to be decided is in the sentence itself, so the hazard stands above that.
+        Some(hazard) if step.act == Act::Decide => {
+            page.beside(label, bullet, &hazard, Ink::Careful);
+            page.beside("", &under, &why, Ink::Plain);
+        }
+        Some(hazard) => {
+            page.beside(label, bullet, &why, Ink::Plain);
+            page.beside("", &under, &hazard, Ink::Careful);
+        }
+        None => page.beside(label, bullet, &why, Ink::Plain),
     }
     if let Act::Write { place, snippet } = &step.act {
         page.beside("", &under, &format!("in {place}:"), Ink::Plain);
