@@ -51,12 +51,16 @@ pub fn write(path: &Path, facts: &Facts) -> Result<u64, String> {
     } else {
         json
     };
-    write_whole(path, &bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    write_whole(path, &bytes, OWNER).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     Ok(bytes.len() as u64)
 }
 
+/// Who may read a new file: a bundle only its owner, a report whoever the umask lets.
+pub const OWNER: u32 = 0o600;
+pub const EVERYBODY: u32 = 0o666;
+
 /// Writes beside the file and renames, so that nobody ever sees half of it; a device or pipe is written to as it is.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     if path.metadata().is_ok_and(|m| !m.is_file()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
@@ -68,7 +72,9 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
     let written =
         options.open(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
@@ -85,7 +91,7 @@ mod tests {
         let (file, link) = (folder.join("file"), folder.join("link"));
         fs::write(&file, "old").unwrap();
         std::os::unix::fs::symlink("file", &link).unwrap();
-        write_whole(&link, b"new").unwrap();
+        write_whole(&link, b"new", OWNER).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read_to_string(&file).unwrap(), "new");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);

@@ -45,7 +45,7 @@ pub enum Command {
     },
     /// Record a cluster's facts, to be diagnosed elsewhere with --from
     Collect {
-        /// Where to (.json, or .json.gz)
+        /// Where to (.json, .json.gz, or - for standard output)
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
         #[command(flatten)]

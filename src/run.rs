@@ -108,9 +108,13 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
         let (redacted, tally) = redact::redact(&facts);
         (facts, replaced) = (redacted, Some(tally));
     }
-    let bytes = bundle_file::write(output, &facts)?;
-    let (name, size) = (output.display(), bytes.div_ceil(1000));
-    say(&format!("wrote {name} ({size} kB). Diagnose it: kairos-doctor --from {name}"));
+    if output == Path::new("-") {
+        print(&(serde_json::to_string_pretty(&facts.to_bundle()).expect("a bundle is plain data") + "\n"))?;
+    } else {
+        let bytes = bundle_file::write(output, &facts)?;
+        let (name, size) = (output.display(), bytes.div_ceil(1000));
+        say(&format!("wrote {name} ({size} kB). Diagnose it: kairos-doctor --from {name}"));
+    }
     match replaced {
         Some(tally) => say(&format!("replaced by pseudonyms: {tally}. --no-redact leaves them")),
         None => say("nothing was replaced: it names your nodes and their addresses"),
@@ -199,7 +203,7 @@ fn tell(
     };
     for (format, path) in &args.output_file {
         let text = form(*format, false);
-        bundle_file::write_whole(path, text.as_bytes())
+        bundle_file::write_whole(path, text.as_bytes(), bundle_file::EVERYBODY)
             .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     print(&form(args.output, true))?;

@@ -94,6 +94,16 @@ fn the_same_report_goes_to_files_and_to_stdout() {
 }
 
 #[test]
+fn a_recording_goes_to_stdout_too_and_a_file_of_it_is_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
+    let run = cluster.doctor(&["collect", "--no-redact", "-o", "-"]);
+    assert_eq!((run.exit, run.json()["format"].as_str()), (0, Some("kairos-doctor/bundle/v1")));
+    let (_, path) = cluster.collected(&[]);
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o077, 0);
+}
+
+#[test]
 fn the_schema_that_is_published_is_the_one_of_the_program() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/report-v1.schema.json");
     let schema = kairos_doctor::report::json::schema();
