@@ -172,8 +172,7 @@ fn application_pod(i: usize, n: usize, count: usize) -> Value {
         json!({"type": kind, "status": "True", "lastProbeTime": null, "observedGeneration": 1,
             "lastTransitionTime": "2026-11-20T07:02:05Z"})
     };
-    let conditions =
-        ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
+    let conditions = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
     let mut spec = template(&app);
     spec["nodeName"] = node_name(node).into();
     json!({

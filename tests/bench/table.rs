@@ -39,7 +39,9 @@ and no time in which a server thinks.
 /// The table, with its explanation.
 pub fn table(rows: &[Row], runs: usize) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let mut text = format!("{HEAD}\nMedian of {runs} runs on {cores} cores, of which the simulator needs its share.\n\n");
+    let mut text = format!(
+        "{HEAD}\nMedian of {runs} runs on {cores} cores, of which the simulator needs its share.\n\n"
+    );
     text += "| nodes | run | requests | handshakes | MB sent | MB unpacked | doctor ms | plain GETs ms | ratio | \
              GETs + handshakes ms | ratio | doctor's CPU ms | plain CPU ms | doctor's peak MiB |\n";
     text += "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
