@@ -158,6 +158,14 @@ impl Fixture {
         self.name.ends_with(".quiet")
     }
 
+    /// The cluster that it starts from; `None` for one that starts from nothing.
+    pub fn base(&self) -> Option<&str> {
+        match &self.document.base {
+            Base::One(base) => Some(base.as_str()).filter(|base| !base.is_empty()),
+            Base::Several(bases) => bases.first().map(String::as_str),
+        }
+    }
+
     /// The merge patch over the base.
     pub fn change(&self) -> &Map<String, Value> {
         &self.document.change

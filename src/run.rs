@@ -100,7 +100,7 @@ fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
 }
 
 fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
-    let (mut facts, reads) = self::live(&live, NEEDS.to_vec())?;
+    let (mut facts, reads) = self::live(&live, collect::needs_of(ALL))?;
     let mut replaced = None;
     if redact.or(true) {
         let (redacted, tally) = redact::redact(&facts);

@@ -108,8 +108,9 @@ impl Facts {
         self.all::<T>()?.first().ok_or_else(absent)
     }
 
-    /// Whether at least one node proves that the Hetzner token shows this cluster's servers: its provider ID, or one of
-    /// its addresses, is a server's.
+    /// Whether at least one node proves that the Hetzner token shows this cluster's servers: its provider ID or its public
+    /// address is a server's. Private addresses repeat from project to project: one counts only where the server has the
+    /// node's name too, and no provider ID says otherwise.
     pub fn project(&self) -> Known<Project> {
         let servers = self.unproven::<Server>()?;
         let nodes = self.unproven::<Node>()?;
@@ -122,13 +123,15 @@ impl Facts {
             }
         }
         let of_server = |address: IpAddr| servers.iter().any(|s| s.public_addresses().any(|a| a == address));
-        let private = |address: IpAddr| {
-            servers.iter().any(|s| s.private_net.iter().any(|n| ip(&n.ip) == Some(address)))
+        let private = |node: &Node, address: IpAddr| {
+            let namesakes = servers.iter().filter(|s| s.name == node.name());
+            !foreign
+                && namesakes.into_iter().any(|s| s.private_net.iter().any(|n| ip(&n.ip) == Some(address)))
         };
         for node in nodes.iter().filter(|n| n.is_cloud()) {
             let public = node.addresses("ExternalIP").chain(node.addresses("InternalIP")).filter_map(ip);
             if public.into_iter().any(of_server)
-                || node.provided_ips().filter_map(ip).any(|a| of_server(a) || private(a))
+                || node.provided_ips().filter_map(ip).any(|a| of_server(a) || private(node, a))
             {
                 return Ok(Project::Same);
             }

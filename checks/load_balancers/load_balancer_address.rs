@@ -101,8 +101,7 @@ fn tell(facts: &Facts, service: &Service, v: &mut Verdict) -> Finding {
         Some(seconds) => format!(" for {}", minutes(seconds)),
         None => String::new(),
     };
-    finding.says =
-        format!("Service {path} has no address: the cloud controller runs but has not acted{waited}");
+    finding.says = format!("Service {path} has no address: the controller runs but has not acted{waited}");
     finding.step(logs(&ccm, "shows what the controller is doing"))
 }
 
@@ -119,9 +118,8 @@ fn with_load_balancer(
         v.see(ccm.is_on(service, "disable-private-ingress", "HCLOUD_LOAD_BALANCERS_DISABLE_PRIVATE_INGRESS"));
     let mut finding = finding.shows(lb, "public_net.enabled").shows(lb, "private_net");
     if !lb.public_net.enabled && hidden == Some(true) {
-        finding.says = format!(
-            "Service {path} has no address: its load balancer's public one is off, the private hidden"
-        );
+        finding.says =
+            format!("Service {path} has no address: the public one is off, the private one hidden");
         finding = finding
             .shows(service, "metadata.annotations['load-balancer.hetzner.cloud/disable-private-ingress']");
         let namespace = service.metadata.namespace.as_deref().unwrap_or_default();

@@ -145,7 +145,7 @@ fn remedy(finding: Finding, facts: &Facts, service: &Service, v: &mut Verdict) -
     let annotations = json!({ key: value });
     let set = format!("{key}={value}");
     let annotate = || {
-        let args = ["annotate", "service", name, "-n", namespace, &set];
+        let args = ["annotate", "--overwrite", "service", name, "-n", namespace, &set];
         Step::kubectl(Changes::Cloud, why.clone(), &args)
     };
     let owner = match v.see(Owner::of(facts, service)) {

@@ -1,17 +1,14 @@
 //! When a load balancer's health checks fail, it sends no traffic there, because something between the load balancer and
 //! the pods does not answer. Each reason needs another fix, so they are told apart, nearest to the load balancer first.
-//!
-//! Sources: Hetzner Cloud API `load_balancers[].targets[].health_status`; HCCM `internal/hcops/load_balancer.go`
-//! (destination port, health check); Hetzner's firewalls filter the public interface only.
+//! `targets` tells them apart; here stands what to do about each.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
-use crate::domain::addresses::{ip, range};
-use crate::domain::hccm::{self, Ccm, load_balancer_of};
-use crate::facts::hetzner::{Firewall, HealthStatus, LbService, LoadBalancer, Server};
+use super::targets::{Port, Reason, Scene};
+use crate::domain::hccm::{self, load_balancer_of};
+use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
-use crate::facts::{Facts, Gap, Kind, Known};
+use crate::facts::{Facts, Kind, Known};
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -73,276 +70,6 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
-/// Why targets are unhealthy, in the order in which it is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reason {
-    NoPorts,
-    NoTargets,
-    StalePort,
-    NodeDown,
-    NoEndpoints,
-    HealthCheck,
-    NotInNetwork,
-    NoneLocal,
-    CrossNode,
-    Firewall,
-    Unexplained,
-}
-
-impl Reason {
-    fn discriminator(self) -> &'static str {
-        match self {
-            Reason::NoPorts => "no-ports",
-            Reason::NoTargets => "no-targets",
-            Reason::StalePort => "stale-port",
-            Reason::NoEndpoints => "no-endpoints",
-            Reason::HealthCheck => "health-check",
-            Reason::NodeDown => "node-down",
-            Reason::NotInNetwork => "not-in-network",
-            Reason::NoneLocal => "none-local",
-            Reason::CrossNode => "cross-node",
-            Reason::Firewall => "firewall",
-            Reason::Unexplained => "unexplained",
-        }
-    }
-}
-
-/// One port of the load balancer and who is healthy behind it.
-struct Port<'a> {
-    lb: &'a LbService,
-    /// The Service's current nodePort for it, if the Service has that port.
-    node_port: Option<i64>,
-    healthy: BTreeSet<usize>,
-    unhealthy: BTreeSet<usize>,
-}
-
-/// A server (or address) behind the load balancer; those of a label selector one by one.
-struct Member<'a> {
-    /// Where it stands in the load balancer.
-    place: String,
-    server: Option<i64>,
-    address: Option<&'a str>,
-    private: bool,
-    health: &'a [HealthStatus],
-}
-
-/// A Service, its load balancer, and all that lies between the two.
-struct Scene<'a> {
-    service: &'a Service,
-    lb: &'a LoadBalancer,
-    members: Vec<Member<'a>>,
-    nodes: Option<&'a [Node]>,
-    servers: &'a [Server],
-    slices: Option<Vec<&'a EndpointSlice>>,
-    firewalls: Option<&'a [Firewall]>,
-    ccm: Known<Option<Ccm<'a>>>,
-    /// Not everything that could explain it could be read.
-    blind: bool,
-}
-
-impl<'a> Scene<'a> {
-    fn new(facts: &'a Facts, service: &'a Service, lb: &'a LoadBalancer, gaps: &mut Vec<Gap>) -> Scene<'a> {
-        let mut members = Vec::new();
-        for (i, target) in lb.targets.iter().enumerate() {
-            let address = target.ip.as_ref().map(|t| &*t.ip);
-            if target.r#type != "label_selector" {
-                let (server, private) = (target.server.as_ref().map(|s| s.id), target.use_private_ip);
-                let place = format!("targets[{i}]");
-                members.push(Member { place, server, address, private, health: &target.health_status });
-            }
-            for (j, one) in target.targets.iter().enumerate() {
-                let (server, private) = (one.server.as_ref().map(|s| s.id), one.use_private_ip);
-                let place = format!("targets[{i}].targets[{j}]");
-                members.push(Member { place, server, address: None, private, health: &one.health_status });
-            }
-        }
-        let slices = seen(facts.all::<EndpointSlice>(), gaps);
-        let slices = slices.map(|all| all.iter().filter(|slice| slice.is_of(service)).collect());
-        let ccm = Ccm::find(facts);
-        gaps.extend(ccm.as_ref().err().cloned());
-        let nodes = seen(facts.all::<Node>(), gaps);
-        let servers = seen(facts.all::<Server>(), gaps).unwrap_or_default();
-        let firewalls = seen(facts.all::<Firewall>(), gaps);
-        Scene { service, lb, members, nodes, servers, slices, firewalls, ccm, blind: !gaps.is_empty() }
-    }
-
-    /// There is nothing that could be healthy.
-    fn empty(&self) -> Option<Reason> {
-        if self.lb.services.is_empty() {
-            return Some(Reason::NoPorts);
-        }
-        self.members.is_empty().then_some(Reason::NoTargets)
-    }
-
-    fn ports(&self) -> Vec<Port<'a>> {
-        let with = |lb: &'a LbService| {
-            let state = |wanted: &str| {
-                let has = |m: &Member| {
-                    m.health.iter().any(|h| h.listen_port == lb.listen_port && h.status == wanted)
-                };
-                (0..self.members.len()).filter(|i| has(&self.members[*i])).collect::<BTreeSet<_>>()
-            };
-            let port = self.service.spec.ports.iter().find(|p| p.port == lb.listen_port);
-            let node_port = port.map(|p| p.node_port);
-            Port { lb, node_port, healthy: state("healthy"), unhealthy: state("unhealthy") }
-        };
-        self.lb.services.iter().map(with).collect()
-    }
-
-    /// `None` when nothing is wrong with that port. A target whose health is `unknown` is too young to judge. What differs
-    /// between targets is not the fault of what is the same for all of them.
-    fn reason(&self, port: &Port) -> Option<Reason> {
-        if port.unhealthy.is_empty() {
-            return None;
-        }
-        let dead = port.healthy.is_empty();
-        if port.node_port.is_some_and(|current| current != 0 && current != port.lb.destination_port) {
-            return Some(Reason::StalePort);
-        }
-        if port.unhealthy.iter().all(|i| self.down(&self.members[*i]).is_some()) {
-            return Some(Reason::NodeDown);
-        }
-        if dead && self.endpoint_nodes().is_some_and(|nodes| nodes.is_empty()) {
-            return Some(Reason::NoEndpoints);
-        }
-        let check = &port.lb.health_check;
-        let asks_more = !check.protocol.is_empty() && check.protocol != "tcp";
-        if dead && (asks_more || check.port != 0 && check.port != port.lb.destination_port) {
-            return Some(Reason::HealthCheck);
-        }
-        if port.unhealthy.iter().all(|i| self.members[*i].private) && self.lb.private_net.is_empty() {
-            return Some(Reason::NotInNetwork);
-        }
-        let local = self.service.spec.external_traffic_policy == "Local";
-        if local && !dead && self.slices.is_none() {
-            return None; // perhaps as it is meant; the gap is noted
-        }
-        if self.without_endpoint().as_ref() == Some(&port.unhealthy) {
-            match (local, dead) {
-                (true, false) => return None, // as it is meant: only nodes with a pod answer
-                (true, true) => return Some(Reason::NoneLocal),
-                (false, false) => return Some(Reason::CrossNode),
-                (false, true) => {} // nobody answers, so nothing shows that nodes with a pod do
-            }
-        }
-        if port.unhealthy.iter().all(|i| self.firewalled(&self.members[*i], port) == Some(true)) {
-            return Some(Reason::Firewall);
-        }
-        Some(Reason::Unexplained)
-    }
-
-    /// The nodes on which a ready endpoint of the Service runs. `None` when that is not known, or says nothing: Cilium
-    /// handles Gateways and Ingresses itself and gives their Services a dummy endpoint, and an endpoint outside the cluster has
-    /// no node.
-    fn endpoint_nodes(&self) -> Option<BTreeSet<&'a str>> {
-        let slices = self.slices.as_ref()?;
-        let all = slices.iter().flat_map(|slice| &slice.endpoints);
-        let name = &*self.service.metadata.name;
-        let by_cilium = name.starts_with("cilium-gateway-") || name.starts_with("cilium-ingress");
-        let mut nodes = BTreeSet::new();
-        for endpoint in all.filter(|e| e.is_ready()) {
-            if endpoint.node_name.is_empty() || endpoint.addresses.iter().any(|a| *a == CILIUM_DUMMY) {
-                return None;
-            }
-            nodes.insert(&*endpoint.node_name);
-        }
-        if by_cilium && nodes.is_empty() { None } else { Some(nodes) }
-    }
-
-    /// The members on whose nodes no ready endpoint runs, if there are others on which one does.
-    fn without_endpoint(&self) -> Option<BTreeSet<usize>> {
-        let with = self.endpoint_nodes().filter(|nodes| !nodes.is_empty())?;
-        self.nodes?;
-        let lacks = |i: &usize| self.node(&self.members[*i]).is_some_and(|node| !with.contains(node.name()));
-        Some((0..self.members.len()).filter(lacks).collect())
-    }
-
-    fn server(&self, member: &Member) -> Option<&'a Server> {
-        let by_address = |s: &&Server| {
-            let address = member.address.and_then(ip);
-            address.is_some() && s.public_addresses().any(|a| Some(a) == address)
-        };
-        match member.server {
-            Some(id) => self.servers.iter().find(|s| s.id == id),
-            None => self.servers.iter().find(by_address),
-        }
-    }
-
-    fn node(&self, member: &Member) -> Option<&'a Node> {
-        let server = self.server(member);
-        let id = member.server.or(server.map(|s| s.id));
-        let nodes = self.nodes?;
-        let by_id = nodes.iter().find(|n| n.server_id().is_some() && n.server_id() == id);
-        by_id.or_else(|| nodes.iter().find(|n| server.is_some_and(|s| s.name == n.name())))
-    }
-
-    fn name(&self, member: &Member) -> String {
-        let node = self.node(member).map(|n| n.name().to_string());
-        let server = || self.server(member).map(|s| s.name.to_string());
-        let other = || {
-            member.address.map_or_else(|| format!("server {}", member.server.unwrap_or(0)), str::to_string)
-        };
-        node.or_else(server).unwrap_or_else(other)
-    }
-
-    /// Why nothing on that machine can answer at all.
-    fn down(&self, member: &Member) -> Option<String> {
-        if let Some(server) = self.server(member)
-            && server.status != "running"
-            && !server.status.is_empty()
-        {
-            return Some(format!("server {} is {}", server.name, server.status));
-        }
-        let node = self.node(member)?;
-        (!node.is_ready()).then(|| format!("node {} is not ready", node.name()))
-    }
-
-    /// Whether the firewalls of a member's server drop the health checks. They see public traffic only. `None` when that
-    /// is not known.
-    fn firewalled(&self, member: &Member, port: &Port) -> Option<bool> {
-        if member.private {
-            return Some(false);
-        }
-        let server = self.server(member)?;
-        let applied = self.applied(server)?;
-        let source = self.lb.public_net.ipv4.as_ref().and_then(|a| ip(&a.ip));
-        let admits = applied.iter().any(|f| admits(f, port.lb.destination_port, source));
-        Some(!applied.is_empty() && !admits)
-    }
-
-    fn applied(&self, server: &Server) -> Option<Vec<&'a Firewall>> {
-        let listed: Vec<i64> = server.public_net.firewalls.iter().map(|f| f.id).collect();
-        let applies = |f: &&Firewall| listed.contains(&f.id) || f.server_ids().any(|id| id == server.id);
-        Some(self.firewalls?.iter().filter(applies).collect())
-    }
-}
-
-/// The address of the endpoint that Cilium gives a Service whose traffic it handles itself
-/// (cilium `operator/pkg/model/translation`).
-const CILIUM_DUMMY: &str = "192.192.192.192";
-
-/// Whether some inbound rule lets TCP to that port in, from the load balancer or from everywhere.
-pub fn admits(firewall: &Firewall, port: i64, source: Option<IpAddr>) -> bool {
-    let covers = |ports: Option<&str>| match ports {
-        None | Some("any") => true,
-        Some(ports) => {
-            let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
-            matches!((first.trim().parse::<i64>(), last.trim().parse::<i64>()), (Ok(a), Ok(b)) if (a..=b).contains(&port))
-        }
-    };
-    let from = |text: &str| {
-        range(text).is_some_and(|net| {
-            net.prefix_len() == 0 && net.addr().is_ipv4() || source.is_some_and(|ip| net.contains(&ip))
-        })
-    };
-    firewall.rules.iter().any(|rule| {
-        rule.direction == "in"
-            && rule.protocol == "tcp"
-            && covers(rule.port.as_deref())
-            && rule.source_ips.iter().any(|text| from(text))
-    })
-}
-
 impl<'a> Scene<'a> {
     /// Nothing is behind the load balancer, or it listens nowhere.
     fn tell_empty(&self, reason: Reason) -> Finding {
@@ -367,9 +94,9 @@ impl<'a> Scene<'a> {
         let bad: BTreeSet<usize> = ports.iter().flat_map(|p| &p.unhealthy).copied().collect();
         let names: Vec<String> = bad.iter().map(|i| self.name(&self.members[*i])).collect();
         let names = some(&names);
+        let on = if ports.len() == self.lb.services.len() { String::new() } else { format!(" on {which}") };
         let state = if dead { "no healthy target" } else { "unhealthy targets" };
-        let about =
-            |why: String| format!("load balancer {} of {path}, {which}: {state}, {why}", self.lb.name);
+        let about = |why: String| format!("Service {path} has {state}{on}: {why}");
         let lb = self.lb;
         let mut finding = Finding::new(self.service, "")
             .discriminator(reason.discriminator())
@@ -394,14 +121,14 @@ impl<'a> Scene<'a> {
             Reason::NoPorts | Reason::NoTargets => return self.tell_empty(reason),
             Reason::StalePort => {
                 let (old, new) = (first.lb.destination_port, first.node_port.unwrap_or(0));
-                finding.says = about(format!("it still sends to nodePort {old}, which is now {new}"));
+                finding.says = about(format!("it goes to nodePort {old}, which is now {new}"));
                 finding
                     .shows(lb, &format!("services[listen_port={}].destination_port", first.lb.listen_port))
                     .shows(self.service, &format!("spec.ports[port={}].nodePort", first.lb.listen_port))
                     .steps(self.resync("brings every load balancer up to date"))
             }
             Reason::NoEndpoints => {
-                finding.says = about("the Service has no ready pod".into());
+                finding.says = about("no pod of it is ready".into());
                 let slices = format!("kubernetes.io/service-name={name}");
                 for slice in self.slices.iter().flatten() {
                     finding = finding.shows(*slice, "endpoints");
@@ -440,7 +167,7 @@ impl<'a> Scene<'a> {
                 finding
             }
             Reason::NotInNetwork => {
-                finding.says = about("it is in no network, and its targets have private addresses".into());
+                finding.says = about("its load balancer is in no network".into());
                 finding = finding.shows(lb, "private_net").shows(lb, "targets[0].use_private_ip");
                 if let Ok(Some(ccm)) = &self.ccm {
                     finding = ccm.shown(finding, "HCLOUD_NETWORK");
@@ -451,7 +178,7 @@ impl<'a> Scene<'a> {
                 ))
             }
             Reason::NoneLocal => {
-                finding.says = about("its policy is Local, and no target runs a pod of it".into());
+                finding.says = about("its policy is Local, and no target runs its pods".into());
                 for slice in self.slices.iter().flatten().filter(|slice| !slice.endpoints.is_empty()) {
                     finding = finding.shows(*slice, "endpoints[0].nodeName");
                 }
@@ -466,7 +193,7 @@ impl<'a> Scene<'a> {
                     .step(Step::decide("or run a pod of it on a node that is a target").for_good())
             }
             Reason::CrossNode => {
-                finding.says = about(format!("exactly where none of its pods runs ({names})"));
+                finding.says = about(format!("just where none of its pods runs ({names})"));
                 finding.because = Some(
                     "Nodes with a pod of the Service answer, nodes that must pass the packet on do not: the way between \
                      the nodes is broken, not the load balancer."
@@ -492,8 +219,8 @@ impl<'a> Scene<'a> {
             Reason::Firewall => self.firewall(finding, &bad, first, about),
             Reason::Unexplained => {
                 finding.says = about(match self.blind {
-                    true => format!("and what could explain it was not all readable ({names})"),
-                    false => format!("none of the usual reasons fits ({names})"),
+                    true => format!("not all reasons could be looked at ({names})"),
+                    false => format!("no usual reason fits ({names})"),
                 });
                 if let Some(node) = bad.iter().find_map(|i| self.node(&self.members[*i]))
                     && let Some(address) = node.addresses("InternalIP").next()
@@ -548,10 +275,8 @@ impl<'a> Scene<'a> {
         let mut key = "load-balancer.hetzner.cloud/health-check-protocol";
         let mut set = format!("{key}=tcp");
         if check.port != 0 && check.port != port.lb.destination_port {
-            finding.says = about(format!(
-                "its health check asks port {}, the Service's is {}",
-                check.port, port.lb.destination_port
-            ));
+            finding.says =
+                about(format!("its health check asks port {}, not {}", check.port, port.lb.destination_port));
             finding = finding
                 .shows(self.lb, &format!("services[listen_port={listen}].health_check.port"))
                 .shows(self.lb, &format!("services[listen_port={listen}].destination_port"));
@@ -563,7 +288,7 @@ impl<'a> Scene<'a> {
             }
         } else {
             let path = check.http.as_ref().map_or("/", |http| &*http.path);
-            finding.says = about(format!("its health check wants an HTTP 2xx or 3xx from {path}"));
+            finding.says = about(format!("its health check wants HTTP 2xx or 3xx from {path}"));
             finding.because = Some(
                 "A proxy without a route for that host and path answers 404, which counts as unhealthy though the way is \
                  open."
@@ -608,7 +333,7 @@ impl<'a> Scene<'a> {
             let place = &self.members[*first].place;
             finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
         }
-        finding.says = about(format!("firewall {} drops its checks on public addresses", some(&names)));
+        finding.says = about(format!("firewall {} drops the health checks", some(&names)));
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
         }
@@ -658,11 +383,6 @@ impl<'a> Scene<'a> {
 
 fn annotation(key: &str) -> String {
     format!("metadata.annotations['{key}']")
-}
-
-/// The fact, or `None` with the gap kept.
-fn seen<T>(fact: Known<T>, gaps: &mut Vec<Gap>) -> Option<T> {
-    fact.map_err(|gap| gaps.push(gap)).ok()
 }
 
 /// The first names, and how many more.

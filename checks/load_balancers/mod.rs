@@ -3,3 +3,4 @@
 pub mod load_balancer_address;
 pub mod load_balancer_location;
 pub mod load_balancer_targets_healthy;
+mod targets;

@@ -122,6 +122,10 @@ impl<'a> Seen<'a> {
             None => gaps.push(gap(Why::NotRead, "its kubelet was not dialled".into())),
         }
         let Some(probe) = self.probe else { return Judged::NotSeen(gaps) };
+        if let Some(failure) = &probe.failure {
+            gaps.push(failure.gap(&LogProbe::NEED, self.node.name()));
+            return Judged::NotSeen(gaps);
+        }
         match words(probe) {
             Words::KubeletAnswered => Judged::Fine,
             Words::NotCovered { have, want } if ip(want) == Some(self.address) && self.plausible(have) => {
@@ -204,32 +208,32 @@ impl<'a> Seen<'a> {
                 false => restart,
             }
         };
-        if node.is_etcd() && self.etcd_address() != Some(self.address) {
+        // An ExternalIP is k3s's node-external-ip, which etcd does not know.
+        let flag = if self.kind == "ExternalIP" { "node-external-ip" } else { "node-ip" };
+        if flag == "node-ip" && node.is_etcd() && self.etcd_address() != Some(self.address) {
             return self.etcd_plan(finding);
         }
-        // A node-ip that only the kubelet was given stands on the Node and never in the certificate.
-        let past_k3s = k3s::arg_values(node, "kubelet-arg").iter().any(|arg| arg.starts_with("node-ip="));
-        if !past_k3s && node.provided_ips().filter_map(ip).any(|a| a == self.address) {
+        if self.is_told(flag) {
             return finding.step(restart());
         }
         let file = "/etc/rancher/k3s/config.yaml.d/90-node-ip.yaml";
-        let config = json!({"node-ip": self.address.to_string()});
+        let config = json!({flag: self.address.to_string()});
         let mut write = Step::write(
             Changes::Node,
             format!("on node {}: tells k3s its address, which then stands in the certificate", node.name()),
             file,
             config.clone(),
         );
-        if let Some(other) = k3s::arg(node, "node-ip") {
+        if let Some(other) = k3s::arg(node, flag) {
             write = write.hazard(format!(
-                "k3s is already told node-ip {other}: if that stands on its command line, the file is not read; change it \
+                "k3s is already told {flag} {other}: if that stands on its command line, the file is not read; change it \
                  there"
             ));
-        } else if k3s::arg(node, "flannel-iface").is_some() {
+        } else if flag == "node-ip" && k3s::arg(node, "flannel-iface").is_some() {
             write = write
                 .hazard("k3s takes its address from flannel-iface; name the private interface there instead");
         }
-        let content = format!("node-ip: {}\n", self.address);
+        let content = format!("{flag}: {}\n", self.address);
         finding.step(write).step(restart()).step(
             Step::write(
                 Changes::Node,
@@ -239,6 +243,18 @@ impl<'a> Seen<'a> {
             )
             .for_good(),
         )
+    }
+
+    /// k3s knows the address already, and only the certificate is older. A node-ip that the kubelet alone was given stands
+    /// on the Node and never in the certificate.
+    fn is_told(&self, flag: &str) -> bool {
+        let given = k3s::arg_values(self.node, flag);
+        let mut given = given.iter().flat_map(|v| v.split(',')).filter_map(ip);
+        let mut kubelet = k3s::arg_values(self.node, "kubelet-arg").into_iter();
+        let past_k3s = kubelet.any(|arg| arg.starts_with("node-ip="));
+        let settled = flag == "node-ip" && !past_k3s;
+        given.any(|a| a == self.address)
+            || settled && self.node.provided_ips().filter_map(ip).any(|a| a == self.address)
     }
 
     /// The address that the etcd member is registered with, as k3s writes it onto the Node.

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use jiff::{Timestamp, Unit};
-use kairos_doctor_checks::Check;
 use kairos_doctor_checks::facts::kubelet::{ApiServer, ClusterCa, Kubelet, LogProbe};
 use kairos_doctor_checks::facts::kubernetes::{DaemonSet, Deployment, Namespace, Node, Pod, Version};
 use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Text, Why};
+use kairos_doctor_checks::{ALL, Check};
 use rustls::pki_types::CertificateDer;
 
 use budget::{Deadline, Meter};
@@ -45,8 +45,12 @@ pub struct Plan {
     pub needs: Vec<&'static Need>,
 }
 
-/// What these checks read, and what the report's header shows.
+/// What these checks read, and what the report's header shows; for all checks all there is, so that a run and a recording
+/// of the same cluster know the same.
 pub fn needs_of(checks: &[&'static Check]) -> Vec<&'static Need> {
+    if checks.len() == ALL.len() {
+        return NEEDS.to_vec();
+    }
     let header: [&Need; 7] = [
         &ApiServer::NEED,
         &Version::NEED,
@@ -59,11 +63,7 @@ pub fn needs_of(checks: &[&'static Check]) -> Vec<&'static Need> {
     let wanted = |need: &&&'static Need| {
         header.contains(*need) || checks.iter().any(|check| check.needs.contains(*need))
     };
-    let mut needs: Vec<&'static Need> = NEEDS.iter().filter(wanted).copied().collect();
-    if needs.contains(&&Kubelet::NEED) && !needs.contains(&&ClusterCa::NEED) {
-        needs.push(NEEDS.iter().find(|need| ***need == ClusterCa::NEED).expect("it is a need"));
-    }
-    needs
+    NEEDS.iter().filter(wanted).copied().collect()
 }
 
 /// Reads the cluster. What could not be read is a gap; the rest is there all the same.

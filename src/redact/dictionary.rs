@@ -40,6 +40,9 @@ impl std::fmt::Display for Tally {
 #[derive(Default)]
 pub struct Dictionary {
     names: HashMap<String, String>,
+    /// Names of load balancers, networks and firewalls, by part: replaced only where such a name stands, since they are
+    /// often everyday words or the name of a Service.
+    typed: HashMap<&'static str, HashMap<String, String>>,
     ids: BTreeMap<i64, i64>,
     addresses: Addresses,
     tally: Tally,
@@ -67,10 +70,16 @@ impl Dictionary {
         self.ids.get(&id).copied().unwrap_or(id)
     }
 
+    /// The pseudonym of a name of that part, where one knows that it is one.
+    pub fn name_in(&self, part: &str, name: &str) -> String {
+        let known = self.typed.get(part).and_then(|names| names.get(name)).cloned();
+        known.unwrap_or_else(|| self.apply(name))
+    }
+
     /// UIDs of Kubernetes objects and IDs of Hetzner's, with the load balancer names that HCCM makes of them.
     fn identifiers(&mut self, parts: &Value) {
         let mut uids = BTreeSet::new();
-        let mut ids = BTreeSet::new();
+        let mut ids: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
         for (key, items) in parts.as_object().into_iter().flatten() {
             for item in items.as_array().into_iter().flatten() {
                 uids.extend(item["metadata"]["uid"].as_str());
@@ -78,7 +87,7 @@ impl Dictionary {
                 uids.extend(owners.into_iter().flatten().filter_map(|o| o["uid"].as_str()));
                 if key.starts_with("hcloud.") {
                     uids.extend(item["labels"]["hcloud-ccm/service-uid"].as_str());
-                    ids.extend(item["id"].as_i64());
+                    ids.entry(key).or_default().extend(item["id"].as_i64());
                 }
             }
         }
@@ -89,9 +98,17 @@ impl Dictionary {
             self.names.insert(uid.to_string(), other);
             self.tally.identifiers += 1;
         }
-        for (n, id) in ids.into_iter().enumerate() {
-            self.ids.insert(id, 1001 + n as i64);
-            self.tally.identifiers += 1;
+        // Each kind counts from a number of its own, so that what else was read does not matter.
+        for (kind, ids) in ids {
+            let base = match kind {
+                "hcloud.servers" => 1_000_000,
+                "hcloud.load_balancers" => 2_000_000,
+                "hcloud.networks" => 3_000_000,
+                "hcloud.firewalls" => 4_000_000,
+                _ => 5_000_000,
+            };
+            self.tally.identifiers += ids.len();
+            self.ids.extend(ids.into_iter().zip(base + 1..));
         }
     }
 
@@ -113,19 +130,19 @@ impl Dictionary {
             ("hcloud.networks", "network"),
             ("hcloud.firewalls", "firewall"),
         ] {
-            let names =
+            let names: BTreeSet<String> =
                 names(part, &["name"]).into_iter().filter(|name| !self.names.contains_key(name)).collect();
-            self.tally.names += self.enlist(word, names);
+            self.tally.names += names.len();
+            self.typed.insert(part, numbered(word, names));
         }
     }
 
-    /// Numbered in their order, so that the pseudonyms sort as the names did.
     fn enlist(&mut self, word: &str, names: BTreeSet<String>) -> usize {
-        let digits = names.len().to_string().len();
-        for (n, name) in names.iter().enumerate() {
-            self.names.entry(name.clone()).or_insert_with(|| format!("{word}-{:0digits$}", n + 1));
+        let count = names.len();
+        for (name, other) in numbered(word, names) {
+            self.names.entry(name).or_insert(other);
         }
-        names.len()
+        count
     }
 
     /// Host names: the registered part becomes `domain-N.example`, what stands before it `host-N`.
@@ -276,6 +293,13 @@ impl Dictionary {
     }
 }
 
+/// Numbered in their order, so that the pseudonyms sort as the names did.
+fn numbered(word: &str, names: BTreeSet<String>) -> HashMap<String, String> {
+    let digits = names.len().to_string().len();
+    let other = |(n, name)| (name, format!("{word}-{:0digits$}", n + 1));
+    names.into_iter().enumerate().map(other).collect()
+}
+
 fn strings(value: &Value) -> impl Iterator<Item = &str> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
@@ -369,7 +393,7 @@ mod tests {
         let d = dictionary();
         assert_eq!(d.apply("k1"), "node-1");
         assert_eq!(d.apply("k1-1a2b3c4d"), "node-1-1a2b3c4d");
-        assert_eq!(d.apply("hcloud://4711881"), "hcloud://1001");
+        assert_eq!(d.apply("hcloud://4711881"), "hcloud://1000001");
         assert_eq!(d.apply("https://api.shop.example.org:6443"), "https://host-1.domain-1.example:6443");
         assert_eq!(
             d.apply("a0b2f6c1e111122223333444455556666"[..32].to_string().as_str()),

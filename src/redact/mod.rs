@@ -55,16 +55,34 @@ const VOCABULARY: &[&str] = &[
 fn rewrite(value: &Value, dictionary: &Dictionary, key: &str) -> Value {
     match value {
         Value::String(text) if VOCABULARY.contains(&key) => Value::String(text.clone()),
+        Value::String(text) if key == "load-balancer.hetzner.cloud/name" => {
+            Value::String(dictionary.name_in("hcloud.load_balancers", text))
+        }
         Value::String(text) => Value::String(dictionary.apply(text)),
         Value::Number(number) => match (key, number.as_i64()) {
             ("id" | "network", Some(id)) => dictionary.id(id).into(),
             _ => value.clone(),
         },
+        Value::Array(items) if key.starts_with("hcloud.") => {
+            items.iter().map(|item| named(rewrite(item, dictionary, key), item, dictionary, key)).collect()
+        }
         Value::Array(items) => items.iter().map(|item| rewrite(item, dictionary, key)).collect(),
         Value::Object(fields) => {
             let field = |(key, value): (&String, &Value)| (key.clone(), rewrite(value, dictionary, key));
-            Value::Object(fields.iter().map(field).collect())
+            let mut fields: Map<String, Value> = fields.iter().map(field).collect();
+            if let Some(network) = value["value"].as_str().filter(|_| value["name"] == "HCLOUD_NETWORK") {
+                fields.insert("value".into(), dictionary.name_in("hcloud.networks", network).into());
+            }
+            Value::Object(fields)
         }
         other => other.clone(),
     }
+}
+
+/// An object of Hetzner's with the pseudonym of its name.
+fn named(mut redacted: Value, item: &Value, dictionary: &Dictionary, part: &str) -> Value {
+    if let Some(name) = item["name"].as_str() {
+        redacted["name"] = dictionary.name_in(part, name).into();
+    }
+    redacted
 }

@@ -53,6 +53,17 @@ fn every_check_is_healthy_with_something_examined_in_some_healthy_cluster() {
 }
 
 #[test]
+fn a_doctor_that_is_blind_says_so() {
+    let mut wrong = Vec::new();
+    for case in CASES.iter().filter(|case| case.fixture.name().starts_with("blind/")) {
+        if case.report.count_status(Status::Unknown) == 0 || case.report.gaps.is_empty() {
+            wrong.push(format!("{}: nothing is unknown", case.fixture.name()));
+        }
+    }
+    none(wrong);
+}
+
+#[test]
 fn every_check_has_a_firing_fixture_and_a_near_miss() {
     let mut wrong = Vec::new();
     for check in ALL {

@@ -57,3 +57,30 @@ fn states(object: &Value, evidence: &Evidence) -> bool {
         _ => false,
     }
 }
+
+#[test]
+fn headlines_are_one_line() {
+    let mut wrong = Vec::new();
+    for case in CASES.iter() {
+        for found in &case.report.findings {
+            let says = &found.finding.says;
+            if says.chars().count() > 100 || says.ends_with('.') || says.contains('\n') {
+                wrong.push(format!("{}: {} columns: {says}", case.fixture.name(), says.chars().count()));
+            }
+        }
+    }
+    none(wrong);
+}
+
+#[test]
+fn every_finding_says_what_to_do_and_how_to_see_that_it_worked() {
+    let mut wrong = Vec::new();
+    for case in CASES.iter() {
+        for found in &case.report.findings {
+            if found.finding.steps.is_empty() || found.finding.verify.is_empty() {
+                wrong.push(format!("{}: {} leaves the reader alone", case.fixture.name(), found.id));
+            }
+        }
+    }
+    none(wrong);
+}

@@ -1,14 +1,20 @@
 //! Hostile text in every string of a cluster: nothing panics, and no report shows more than text.
 
+use kairos_doctor::redact::redact;
+use kairos_doctor::report::{View, json, markdown, outcome, terminal};
 use kairos_doctor_checks::engine::{self, Report};
 use kairos_doctor_checks::facts::Facts;
-use kairos_doctor_checks::{ALL, Act};
+use kairos_doctor_checks::{ALL, Act, Severity};
+use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use crate::cases::{CASES, Case, none};
 
-/// Every renderer; what each must hold is in `harmless`.
-const RENDERERS: &[fn(&Report) -> String] = &[];
+/// Every renderer, and what its output must hold whatever stands in the facts: `Err` says what it does not.
+type Render = fn(&Report, &View) -> String;
+type Holds = fn(&str) -> Result<(), String>;
+const RENDERERS: &[(Render, Holds)] =
+    &[(terminal::render, only_text), (json::render, one_document), (markdown::render, only_our_elements)];
 
 const HOSTILE: &[&str] = &[
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
@@ -50,7 +56,7 @@ fn hostile_text_in_one_place_at_a_time() {
     for case in broken {
         let mut count = 0;
         each(&mut case.bundle["parts"].clone(), &mut |_| count += 1);
-        for at in (0..count).step_by(3) {
+        for at in (0..count).step_by(9) {
             let (mut bundle, mut here) = (case.bundle.clone(), 0);
             let text = HOSTILE[at % HOSTILE.len()];
             each(&mut bundle["parts"], &mut |leaf| {
@@ -106,9 +112,74 @@ fn diagnose(bundle: &Value, case: &Case, text: &str, wrong: &mut Vec<String>) {
             blame(format!("{} says {text:?}", f.id));
         }
     }
-    for render in RENDERERS {
-        render(&report);
+    let view = View {
+        width: 80,
+        colour: false,
+        verbose: true,
+        quiet: false,
+        min_severity: Severity::Info,
+        outcome: outcome(&report, Some(Severity::Warning)),
+        reads: None,
+        replaced: None,
+    };
+    for (render, holds) in RENDERERS {
+        if let Err(what) = holds(&render(&report, &view)) {
+            blame(what);
+        }
     }
+    // Redaction reads every string too; that it succeeds is all there is to ask of it here.
+    redact(&facts);
+}
+
+fn only_text(screen: &str) -> Result<(), String> {
+    let wrong = screen.lines().find(|line| !harmless(line));
+    wrong.map_or(Ok(()), |line| Err(format!("the terminal shows {line:?}")))
+}
+
+fn one_document(text: &str) -> Result<(), String> {
+    let document: Value = serde_json::from_str(text).map_err(|e| format!("JSON: {e}"))?;
+    let keys: Vec<&str> = document.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+    let expected =
+        ["checks", "cluster", "findings", "gaps", "generated_at", "outcome", "schema", "summary", "version"];
+    if keys == expected { Ok(()) } else { Err(format!("JSON has the keys {keys:?}")) }
+}
+
+/// No link, no image, and no HTML but what the renderer writes itself.
+fn only_our_elements(text: &str) -> Result<(), String> {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_GFM;
+    for event in Parser::new_ext(text, options) {
+        match event {
+            Event::Start(tag @ (Tag::Link { .. } | Tag::Image { .. })) => {
+                return Err(format!("Markdown has {tag:?}"));
+            }
+            Event::InlineHtml(html) => return Err(format!("Markdown has {html}")),
+            Event::Html(html) => {
+                let ours = [
+                    "<details",
+                    "</details",
+                    "<summary",
+                    "</summary",
+                    "<b>",
+                    "</b>",
+                    "<code>",
+                    "</code>",
+                    "<!-- ",
+                ];
+                let foreign = html.split_inclusive('>').map(str::trim).find(|part| {
+                    part.find('<').is_some_and(|at| !ours.iter().any(|known| part[at..].starts_with(known)))
+                });
+                if let Some(part) = foreign {
+                    return Err(format!("Markdown has {part}"));
+                }
+            }
+            Event::FootnoteReference(name) => return Err(format!("Markdown has the footnote {name}")),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// No control character, no direction mark.

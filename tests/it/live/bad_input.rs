@@ -226,7 +226,7 @@ fn kubelets_that_cannot_be_reached_are_unknown_and_the_api_server_is_asked_inste
     let cluster = Cluster::of("healthy/hcm-cilium-3", options);
     let (report, run) = cluster.report(&[]);
     calm(&run);
-    assert_eq!(codes(&report, "healthy").contains(&"KD110".to_string()), false);
+    assert!(!codes(&report, "healthy").contains(&"KD110".to_string()));
     assert_eq!(run.exit, 3, "{}", run.out);
 }
 
