@@ -77,6 +77,7 @@ async fn shake_hands(ca: &str, addresses: &[String]) {
     let shake = async |address: &String| {
         let at: SocketAddr = address.parse().expect("an address and a port");
         let stream = TcpStream::connect(at).await.expect("the kubelet is there");
+        stream.set_nodelay(true).expect("a socket takes it");
         let name = ServerName::IpAddress(at.ip().into());
         let mut stream = connector.connect(name, stream).await.expect("its certificate is good");
         // the peer may be quicker to close
