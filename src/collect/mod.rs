@@ -143,8 +143,8 @@ async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progres
     let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
     // These two are waited for by others as well, each as soon as it is there.
     let (nodes, pods) = (OnceCell::new(), OnceCell::new());
-    let read = async |need: &Need| progress.counted("Kubernetes", api.list(need)).await;
-    let list = async |need: &Need| {
+    let read = async |need: &'static Need| progress.counted("Kubernetes", api.list(need)).await;
+    let list = async |need: &'static Need| {
         if *need == Node::NEED {
             nodes.get_or_init(|| read(need)).await.clone()
         } else if *need == Pod::NEED {
@@ -156,7 +156,7 @@ async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progres
     let needs = plan.needs.iter().filter(|need| need.source() == "kubernetes" && !is_made(need));
     let lists = needs.map(async |need| (*need, list(need).await));
     let kubelets = async {
-        let input = async |need: &Need| match plan.needs.contains(&need) {
+        let input = async |need: &'static Need| match plan.needs.contains(&need) {
             true => list(need).await,
             false => Err(not_asked(need)),
         };
