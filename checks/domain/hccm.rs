@@ -15,12 +15,14 @@ pub const NAME: &str = "hcloud-cloud-controller-manager";
 pub const NEEDS: [&Need; 3] = [&Pod::NEED, &Deployment::NEED, &DaemonSet::NEED];
 
 /// The cloud controller as it runs: what it was started with, not what somebody wrote since.
+#[derive(Clone, Copy)]
 pub struct Ccm<'a> {
     spec: Spec<'a>,
     container: &'a Container,
 }
 
 /// The object whose pod spec counts.
+#[derive(Clone, Copy)]
 enum Spec<'a> {
     Pod(&'a Pod),
     Deployment(&'a Deployment),

@@ -10,8 +10,9 @@ pub mod path;
 mod text;
 pub(crate) mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 
@@ -73,11 +74,13 @@ pub struct Facts {
     /// The hcloud context, likewise; `None` when the token came from the environment or a file.
     pub hetzner_context: Option<Text>,
     parts: BTreeMap<&'static str, Known<Part>>,
+    /// Whose project it is, once somebody asked: all nodes and servers are compared for it.
+    project: OnceLock<Known<Project>>,
 }
 
 impl Facts {
     pub fn new(now: Timestamp) -> Facts {
-        Facts { now, context: None, hetzner_context: None, parts: BTreeMap::new() }
+        Facts { now, context: None, hetzner_context: None, parts: BTreeMap::new(), project: OnceLock::new() }
     }
 
     /// All objects of one kind, in the order of their names. Hetzner objects of a project are a gap until a node proves
@@ -112,21 +115,28 @@ impl Facts {
     /// address is a server's. Private addresses repeat from project to project: one counts only where the server has the
     /// node's name too, and no provider ID says otherwise.
     pub fn project(&self) -> Known<Project> {
+        self.project.get_or_init(|| self.find_project()).clone()
+    }
+
+    fn find_project(&self) -> Known<Project> {
         let servers = self.unproven::<Server>()?;
         let nodes = self.unproven::<Node>()?;
+        let ids: HashSet<i64> = servers.iter().map(|server| server.id).collect();
         let mut foreign = false;
         for node in nodes {
             match node.server_id() {
-                Some(id) if servers.iter().any(|s| s.id == id) => return Ok(Project::Same),
+                Some(id) if ids.contains(&id) => return Ok(Project::Same),
                 Some(_) => foreign = true,
                 None => {}
             }
         }
-        let of_server = |address: IpAddr| servers.iter().any(|s| s.public_addresses().any(|a| a == address));
+        let addresses: HashSet<IpAddr> = servers.iter().flat_map(Server::public_addresses).collect();
+        let of_server = |address: IpAddr| addresses.contains(&address);
+        let mut by_name: HashMap<&str, Vec<&Server>> = HashMap::new();
+        servers.iter().for_each(|server| by_name.entry(&*server.name).or_default().push(server));
         let private = |node: &Node, address: IpAddr| {
-            let namesakes = servers.iter().filter(|s| s.name == node.name());
-            !foreign
-                && namesakes.into_iter().any(|s| s.private_net.iter().any(|n| ip(&n.ip) == Some(address)))
+            let mut namesakes = by_name.get(node.name()).into_iter().flatten();
+            !foreign && namesakes.any(|s| s.private_net.iter().any(|n| ip(&n.ip) == Some(address)))
         };
         for node in nodes.iter().filter(|n| n.is_cloud()) {
             let public = node.addresses("ExternalIP").chain(node.addresses("InternalIP")).filter_map(ip);
@@ -152,6 +162,7 @@ impl Facts {
         let key =
             self::need(need.key).map_or_else(|| panic!("`{}` is not in NEEDS", need.key), |need| need.key);
         self.parts.insert(key, part);
+        self.project.take();
     }
 
     pub fn part(&self, need: &Need) -> Option<&Known<Part>> {
@@ -162,6 +173,7 @@ impl Facts {
     pub fn only(&self, needs: &[&Need]) -> Facts {
         let mut facts = self.clone();
         facts.parts.retain(|key, _| needs.iter().any(|need| need.key == *key));
+        facts.project.take();
         facts
     }
 

@@ -275,7 +275,7 @@ fn encode<T: Kind>(part: &Part) -> Value {
 }
 
 fn join<T: Kind>(pages: Vec<Part>) -> Part {
-    let mut all: Vec<T> = Vec::new();
+    let mut all: Vec<T> = Vec::with_capacity(pages.iter().map(len::<T>).sum());
     for page in pages {
         let page = page.downcast::<Vec<T>>().expect("a part holds the kind of its need");
         all.extend(Arc::try_unwrap(page).unwrap_or_else(|shared| (*shared).clone()));

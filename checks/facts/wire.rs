@@ -28,6 +28,7 @@ macro_rules! wire {
             #[serde $field_rules]
             pub $field: $ty,
         )* }
+        impl $crate::facts::wire::Field for $name {}
     )* };
 }
 /// Declares a map of text that keeps what `clean` lets through: `fn(key, value) -> Option<value>`.
@@ -62,13 +63,37 @@ macro_rules! kept_by_key {
                 d.deserialize_map(V)
             }
         }
+        impl $crate::facts::wire::Field for $name {}
     };
 }
 
 pub(crate) use {kept_by_key, wire};
 
-pub fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
-    Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
+/// What a field of a slim struct may be.
+pub trait Field {
+    /// Gives back memory that reading took and keeping does not need.
+    fn tighten(&mut self) {}
+}
+impl Field for Text {}
+impl Field for Time {}
+impl Field for bool {}
+impl Field for i64 {}
+impl Field for u16 {}
+impl<T> Field for Option<T> {}
+impl<T> Field for Vec<T> {
+    /// A list grows by fours while it is read, and most lists inside an object have one item: in a cluster of thousands of
+    /// pods that is a third of all memory.
+    fn tighten(&mut self) {
+        self.shrink_to_fit();
+    }
+}
+
+pub fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default + Field>(
+    d: D,
+) -> Result<T, D::Error> {
+    let mut value = Option::<T>::deserialize(d)?.unwrap_or_default();
+    value.tighten();
+    Ok(value)
 }
 
 pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::targets::{Port, Reason, Scene};
-use crate::domain::hccm::{self, Var, load_balancer_of};
+use crate::domain::hccm::{self, Ccm, Var, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
@@ -37,11 +37,13 @@ pub const CHECK: Check = Check {
 const GRACE_SECONDS: i64 = 120;
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
+    // All pods are searched for it: once, and not for each Service.
+    let ccm = Ccm::find(facts);
     for service in facts.all::<Service>()?.iter().filter(|s| s.wants_load_balancer()) {
         let Some(lb) = load_balancer_of(facts, service)? else { continue };
         v.examined += 1;
         let mut gaps = Vec::new();
-        let scene = Scene::new(facts, service, lb, &mut gaps);
+        let scene = Scene::new(facts, service, lb, ccm.clone(), &mut gaps);
         let empty = scene.empty();
         let ports = scene.ports();
         let age = service.metadata.creation_timestamp.seconds_until(facts.now);

@@ -84,6 +84,7 @@ impl<'a> Scene<'a> {
         facts: &'a Facts,
         service: &'a Service,
         lb: &'a LoadBalancer,
+        ccm: Known<Option<Ccm<'a>>>,
         gaps: &mut Vec<Gap>,
     ) -> Scene<'a> {
         let mut members = Vec::new();
@@ -102,7 +103,6 @@ impl<'a> Scene<'a> {
         }
         let slices = seen(facts.all::<EndpointSlice>(), gaps);
         let slices = slices.map(|all| all.iter().filter(|slice| slice.is_of(service)).collect());
-        let ccm = Ccm::find(facts);
         gaps.extend(ccm.as_ref().err().cloned());
         let nodes = seen(facts.all::<Node>(), gaps);
         let servers = seen(facts.all::<Server>(), gaps).unwrap_or_default();

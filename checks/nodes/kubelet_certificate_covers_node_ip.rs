@@ -4,6 +4,7 @@
 //! Sources: k3s `pkg/server/handlers/handlers.go` (`ServingKubeletCert`: node name, localhost, 127.0.0.1, node-ip and
 //! node-external-ip, issued anew at every start), kubernetes `kubelet-preferred-address-types`.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde_json::json;
@@ -34,6 +35,10 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     // The probes are a second way: without them a handshake still tells.
     let probes = facts.all::<LogProbe>();
     let order = preferred(nodes);
+    let mut shakes: HashMap<&str, Vec<&Kubelet>> = HashMap::new();
+    for shake in kubelets {
+        shakes.entry(&*shake.node).or_default().push(shake);
+    }
     for node in nodes {
         v.examined += 1;
         let Some((kind, address)) = dialled(node, &order) else {
@@ -41,7 +46,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             v.gaps.push(Gap::new(Kubelet::NEED.key, Why::NotRead, detail).of(node.name()));
             continue;
         };
-        let shake = kubelets.iter().find(|k| k.node == node.name() && ip(&k.address) == Some(address));
+        let mut of_node = shakes.get(node.name()).into_iter().flatten().copied();
+        let shake = of_node.find(|k| ip(&k.address) == Some(address));
         let probe = probes.as_ref().unwrap_or(&&[][..]).iter().find(|p| p.node == node.name());
         let seen = Seen { node, nodes, kind, address, shake, probe };
         match seen.judge() {

@@ -18,13 +18,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, join3};
 use jiff::{Timestamp, Unit};
 use kairos_doctor_checks::facts::kubelet::{ApiServer, ClusterCa, Kubelet, LogProbe};
 use kairos_doctor_checks::facts::kubernetes::{DaemonSet, Deployment, Namespace, Node, Pod, Version};
 use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Text, Why};
 use kairos_doctor_checks::{ALL, Check};
 use rustls::pki_types::CertificateDer;
+use tokio::sync::OnceCell;
 
 use budget::{Deadline, Meter};
 use hcloud_config::Access;
@@ -141,49 +142,74 @@ async fn read_hetzner(
 /// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are, too.
 async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progress: &Progress) -> Vec<Read> {
     let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
+    // These two are waited for by others as well, each as soon as it is there.
+    let (nodes, pods) = (OnceCell::new(), OnceCell::new());
+    let read = async |need: &'static Need| progress.counted("Kubernetes", api.list(need)).await;
+    let list = async |need: &'static Need| {
+        if *need == Node::NEED {
+            nodes.get_or_init(|| read(need)).await.clone()
+        } else if *need == Pod::NEED {
+            pods.get_or_init(|| read(need)).await.clone()
+        } else {
+            read(need).await
+        }
+    };
     let needs = plan.needs.iter().filter(|need| need.source() == "kubernetes" && !is_made(need));
-    let lists = needs.map(async |need| (*need, progress.counted("Kubernetes", api.list(need)).await));
-    let (mut lists, authority) = join(join_all(lists), api.cluster_ca()).await;
-    let mut read = Vec::new();
+    let lists = needs.map(async |need| (*need, list(need).await));
+    let kubelets = async {
+        let input = async |need: &'static Need| match plan.needs.contains(&need) {
+            true => list(need).await,
+            false => Err(not_asked(need)),
+        };
+        match plan.needs.contains(&&Kubelet::NEED) {
+            true => Some(read_kubelets(api, input, deadline, progress).await),
+            false => None,
+        }
+    };
+    let (lists, kubelets, authority) = join3(join_all(lists), kubelets, api.cluster_ca()).await;
+    let mut all = lists;
     let mut put = |key: &Need, part: Known<Part>| {
         if let Some(need) = plan.needs.iter().find(|need| ***need == *key) {
-            read.push((*need, part));
+            all.push((*need, part));
         }
     };
     put(&ApiServer::NEED, Ok(ApiServer::NEED.join(vec![Arc::new(vec![api.api_server().await])])));
     put(&Version::NEED, api.version().await);
-    let mut roots: Vec<CertificateDer<'static>> = api.roots().to_vec();
-    put(
-        &ClusterCa::NEED,
-        authority.map(|authority| {
-            roots.extend(authority.roots);
-            authority.part
-        }),
-    );
-    let known = |key: &Need| lists.iter().find(|(need, _)| **need == *key).map(|(_, part)| part.clone());
-    let nodes = known(&Node::NEED).unwrap_or_else(|| Err(not_asked(&Node::NEED)));
-    let pods = known(&Pod::NEED).unwrap_or_else(|| Err(not_asked(&Pod::NEED)));
-    if plan.needs.contains(&&Kubelet::NEED) {
-        let kubelets = match &nodes {
-            Ok(nodes) => Ok(progress.kubelets(items::<Node>(nodes), &roots, deadline).await),
-            Err(gap) => Err(gap.clone()),
-        };
-        let probes = match (&nodes, &pods, &kubelets) {
-            (Ok(nodes), Ok(pods), Ok(kubelets)) => {
-                let unseen: Vec<&str> = items::<Kubelet>(kubelets)
-                    .iter()
-                    .filter(|k| k.certificate.is_none() || !k.trusted)
-                    .map(|k| &*k.node)
-                    .collect();
-                api.log_probe(items::<Pod>(pods), items::<Node>(nodes), &unseen).await
-            }
-            (Err(gap), ..) | (_, Err(gap), _) | (.., Err(gap)) => Err(gap.clone()),
-        };
+    put(&ClusterCa::NEED, authority.map(|authority| authority.part));
+    if let Some((kubelets, probes)) = kubelets {
         put(&Kubelet::NEED, kubelets);
         put(&LogProbe::NEED, probes);
     }
-    read.append(&mut lists);
-    read
+    all
+}
+
+/// Handshakes with the kubelets, and the log probe, which asks first for those that showed no certificate to trust.
+async fn read_kubelets(
+    api: &Kubernetes,
+    input: impl AsyncFn(&'static Need) -> Known<Part>,
+    deadline: Deadline,
+    progress: &Progress,
+) -> (Known<Part>, Known<Part>) {
+    let (nodes, authority) = join(input(&Node::NEED), api.cluster_ca()).await;
+    let mut roots: Vec<CertificateDer<'static>> = api.roots().to_vec();
+    roots.extend(authority.into_iter().flat_map(|authority| authority.roots));
+    let nodes = match nodes {
+        Ok(nodes) => nodes,
+        Err(gap) => return (Err(gap.clone()), Err(gap)),
+    };
+    let kubelets = progress.kubelets(items::<Node>(&nodes), &roots, deadline).await;
+    let probes = match input(&Pod::NEED).await {
+        Ok(pods) => {
+            let unseen: Vec<&str> = items::<Kubelet>(&kubelets)
+                .iter()
+                .filter(|k| k.certificate.is_none() || !k.trusted)
+                .map(|k| &*k.node)
+                .collect();
+            api.log_probe(items::<Pod>(&pods), items::<Node>(&nodes), &unseen).await
+        }
+        Err(gap) => Err(gap),
+    };
+    (Ok(kubelets), probes)
 }
 
 fn items<T: Kind>(part: &Part) -> &[T] {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::wire::wire;
+use super::super::wire::{Field, wire};
 use super::super::{Kind, Need, Resource, Text, Time};
 use super::meta::{Condition, Meta};
 use super::sanitise;
@@ -120,6 +120,18 @@ impl<'de> Deserialize<'de> for Args {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Args, D::Error> {
         let all = Vec::<String>::deserialize(d)?;
         Ok(Args(sanitise::args(&all)))
+    }
+}
+
+impl Field for Env {
+    fn tighten(&mut self) {
+        self.0.shrink_to_fit();
+    }
+}
+
+impl Field for Args {
+    fn tighten(&mut self) {
+        self.0.shrink_to_fit();
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use http::StatusCode;
 use kairos_doctor_checks::facts::kubelet::ClusterCa;
-use kairos_doctor_checks::facts::{Gap, Kind, Known, Need, Origin, Part, Resource, Why};
+use kairos_doctor_checks::facts::{Gap, Kind, Known, Need, Origin, Page, Part, Resource, Why};
+use tokio::task::spawn_blocking;
 
 use super::Kubernetes;
-use super::ask::asked;
+use super::ask::{Answer, asked};
 use super::discovery::Choice;
 use crate::collect::budget::{BODY_CAP, Trouble};
 use crate::collect::guard::{Get, PageOf};
@@ -16,6 +17,9 @@ use crate::collect::guard::{Get, PageOf};
 const SMALLER_PAGE: usize = 100;
 /// More pages than the largest cluster has; a server that never ends is left here.
 const MOST_PAGES: usize = 2000;
+
+/// A body of this many bytes takes longer to decode than to hand to another thread.
+const LARGE: usize = 64 * 1024;
 
 /// What one pass over the pages came to.
 enum Pass {
@@ -31,7 +35,7 @@ impl Kubernetes {
     ///
     /// # Errors
     /// One gap that says what was asked and what came back; the one of the whole API when that does not answer.
-    pub async fn list(&self, need: &Need) -> Known<Part> {
+    pub async fn list(&self, need: &'static Need) -> Known<Part> {
         self.reached().await?;
         if *need == ClusterCa::NEED {
             return self.cluster_ca().await.map(|authority| authority.part);
@@ -80,7 +84,7 @@ impl Kubernetes {
     }
 
     /// The list in one version, begun anew once when it expires on the way; `Ok(Err(_))` when it is not there.
-    async fn whole_list(&self, need: &Need, version: &str) -> Result<Result<Part, Trouble>, Trouble> {
+    async fn whole_list(&self, need: &'static Need, version: &str) -> Result<Result<Part, Trouble>, Trouble> {
         for begun_anew in [false, true] {
             match self.pass(need, version).await? {
                 Pass::All(part) => return Ok(Ok(part)),
@@ -92,7 +96,7 @@ impl Kubernetes {
         unreachable!("the second pass returns")
     }
 
-    async fn pass(&self, need: &Need, version: &str) -> Result<Pass, Trouble> {
+    async fn pass(&self, need: &'static Need, version: &str) -> Result<Pass, Trouble> {
         let mut pages = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
         let mut limit = PageOf::FIRST.limit;
@@ -114,7 +118,9 @@ impl Kubernetes {
                 }
                 return Err(too_large(&get, limit));
             }
-            let page = need.decode(&answer.body).map_err(|e| answer.unreadable(&get, &e))?;
+            let (answer, page) = self.decode(need, answer).await;
+            let page = page.map_err(|e| answer.unreadable(&get, &e))?;
+            drop(answer);
             pages.push(page.items);
             match page.next {
                 None => return Ok(Pass::All(need.join(pages))),
@@ -131,9 +137,27 @@ impl Kubernetes {
         let path = need_path(need, version);
         Err(Trouble::new(Why::Malformed, format!("GET {path} had not ended after {MOST_PAGES} pages")))
     }
+
+    /// Decodes large bodies beside whatever else is going on: all requests and handshakes are one task, which a page of 500
+    /// pods would hold up for ten milliseconds.
+    async fn decode(&self, need: &'static Need, answer: Answer) -> (Answer, Result<Page, serde_json::Error>) {
+        let small = answer.body.len() < LARGE;
+        let decode = move || {
+            let page = need.decode(&answer.body);
+            (answer, page)
+        };
+        if small {
+            return decode();
+        }
+        let _turn = self.decoding.acquire().await;
+        match spawn_blocking(decode).await {
+            Ok(decoded) => decoded,
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
 }
 
-fn need_is_paged(need: &Need) -> bool {
+fn need_is_paged(need: &'static Need) -> bool {
     matches!(need.from, Origin::Kubernetes(Resource { only: None, .. }))
 }
 

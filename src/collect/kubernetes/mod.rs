@@ -17,7 +17,7 @@ use kairos_doctor_checks::facts::{Gap, Known, Part};
 use kube::Client;
 use kube::client::ClientBuilder;
 use rustls::pki_types::CertificateDer;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::spawn_blocking;
 
 pub use authority::Authority;
@@ -28,6 +28,9 @@ use super::guard::Guard;
 use super::kubeconfig::{Setup, SetupError};
 use discovery::Served;
 
+/// Pages that are decoded at the same time.
+const DECODING: usize = 2;
+
 /// A cluster's API, connected when the first request is made. All methods can be called at the same time.
 pub struct Kubernetes {
     client: Client,
@@ -36,6 +39,8 @@ pub struct Kubernetes {
     reach: OnceCell<Reach>,
     served: OnceCell<Option<Served>>,
     authority: OnceCell<Known<Authority>>,
+    /// Turns at decoding: more at once than there are threads to do it would only hold more memory.
+    decoding: Semaphore,
     meter: Arc<Meter>,
 }
 
@@ -71,6 +76,7 @@ pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Res
         reach: OnceCell::new(),
         served: OnceCell::new(),
         authority: OnceCell::new(),
+        decoding: Semaphore::new(DECODING),
         meter,
     })
 }

@@ -5,8 +5,8 @@ use std::future::{Future, pending};
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Limited};
@@ -55,16 +55,20 @@ impl Ask {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub status: u16,
     pub content_type: String,
     pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub body: Bytes,
+    /// The body compressed, once for all copies of this answer; `None` where it is made for one request.
+    packed: Option<Arc<OnceLock<Bytes>>>,
 }
 
 impl Answer {
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Answer {
-        Answer { status, content_type: content_type.into(), headers: Vec::new(), body: body.into() }
+        let body = Bytes::from(body.into());
+        Answer { status, content_type: content_type.into(), headers: Vec::new(), body, packed: None }
     }
 
     pub fn json(status: u16, body: &serde_json::Value) -> Answer {
@@ -74,6 +78,19 @@ impl Answer {
     pub fn with(mut self, name: &str, value: impl ToString) -> Answer {
         self.headers.push((name.into(), value.to_string()));
         self
+    }
+
+    /// Copies of it share what compressing gives.
+    pub fn packed_once(mut self) -> Answer {
+        self.packed = Some(Arc::default());
+        self
+    }
+
+    fn gzip(&self) -> Bytes {
+        match &self.packed {
+            Some(packed) => packed.get_or_init(|| gzip(&self.body)).clone(),
+            None => gzip(&self.body),
+        }
     }
 }
 
@@ -176,17 +193,17 @@ fn response(answer: Answer, ask: &Ask, gzip_from: usize, end: End) -> Response<P
     for (name, value) in &answer.headers {
         builder = builder.header(name, value);
     }
-    let mut body = answer.body;
+    let mut body = answer.body.clone();
     let accepted = ask.headers.get(ACCEPT_ENCODING).and_then(|v| v.to_str().ok()).unwrap_or_default();
     if accepted.contains("gzip") && !body.is_empty() && body.len() >= gzip_from {
-        body = gzip(&body);
+        body = answer.gzip();
         builder = builder.header(CONTENT_ENCODING, "gzip").header(VARY, "Accept-Encoding");
     }
     let declared = body.len() as u64;
     if end == End::Break {
         body.truncate(body.len() / 2);
     }
-    let data = (!body.is_empty()).then(|| Bytes::from(body));
+    let data = (!body.is_empty()).then_some(body);
     // a fault may name a header that cannot be sent: then it goes out without any
     builder.body(Payload { data, declared, end, flushed: false }).unwrap_or_else(|_| {
         let mut bare = Response::new(Payload { data: None, declared: 0, end: End::Complete, flushed: true });
@@ -195,9 +212,10 @@ fn response(answer: Answer, ask: &Ask, gzip_from: usize, end: End) -> Response<P
     })
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+fn gzip(body: &[u8]) -> Bytes {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(body).and_then(|()| encoder.finish()).expect("memory takes every write")
+    let packed = encoder.write_all(body).and_then(|()| encoder.finish());
+    packed.expect("memory takes every write").into()
 }
 
 /// How a body ends.

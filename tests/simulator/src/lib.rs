@@ -4,6 +4,7 @@
 mod hetzner;
 mod http;
 mod inflate;
+mod kept;
 mod kubelets;
 mod kubernetes;
 mod log;
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use http::{Site, serve};
+use kept::Kept;
 use kubelets::Addresses;
 pub use log::{Bytes, Request};
 pub use options::{Fault, KubeletPort, Options, Source, Target};
@@ -100,6 +102,7 @@ impl Simulator {
             shared: shared.clone(),
             kubelets: Addresses::new(&plan, kubelet_port, &shared),
             kubelet_ca: Arc::new(kubernetes::ClusterCa::new(&ca)?),
+            kept: Kept::default(),
         };
         let path = |origin: &Origin| match origin {
             Origin::Hetzner(collection) => Some(collection.path),
@@ -110,6 +113,7 @@ impl Simulator {
             token: HETZNER_TOKEN.into(),
             remaining: options.rate_limit_remaining.into(),
             withheld: withheld.iter().filter_map(|need| path(&need.from)).collect(),
+            kept: Kept::default(),
         };
         let hetzner_ca = Authority::new(&Names::new("Simulated Web CA", &[], &[]))?;
 

@@ -2,12 +2,12 @@
 
 use super::*;
 
-async fn read(server: &Loopback, need: &Need) -> Known<Part> {
+async fn read(server: &Loopback, need: &'static Need) -> Known<Part> {
     client(server).await.list(need).await
 }
 
 /// The gap of a list that is answered like this.
-async fn gap_of(need: &Need, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Gap {
+async fn gap_of(need: &'static Need, answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Gap {
     let server = serve(answer).await;
     let gap = read(&server, need).await.expect_err("it is a gap");
     assert!(!gap.detail.contains("not-to-be-seen"), "{}", gap.detail);

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value, json};
 
 use crate::http::{Answer, Ask, Site};
+use crate::kept::Kept;
 use crate::options::Source;
 use crate::shuffle::Numbers;
 use crate::world::World;
@@ -25,6 +26,7 @@ pub(crate) struct Hetzner {
     pub remaining: AtomicU32,
     /// Paths of lists that the token may not read.
     pub withheld: Vec<&'static str>,
+    pub kept: Kept,
 }
 
 impl Site for Hetzner {
@@ -62,6 +64,10 @@ impl Hetzner {
         if self.withheld.contains(path) {
             return refusal(403, "forbidden", "insufficient permissions for this request");
         }
+        self.kept.or_make(ask, || self.page(path, items, ask))
+    }
+
+    fn page(&self, path: &str, items: &[Value], ask: &Ask) -> Answer {
         let number = |name: &str, default: usize| match ask.parameter(name) {
             Some(text) => text.parse::<usize>().ok().filter(|n| *n > 0).ok_or_else(|| invalid(name)),
             None => Ok(default),
@@ -79,7 +85,7 @@ impl Hetzner {
         let last = total.div_ceil(size).max(1);
         let start = (page - 1).saturating_mul(size).min(total);
         let mut body = Map::new();
-        body.insert((*path).into(), items[start..total.min(start + size)].into());
+        body.insert(path.into(), items[start..total.min(start + size)].into());
         let pagination = json!({
             "page": page,
             "per_page": size,

@@ -15,6 +15,7 @@ use kairos_doctor_checks::facts::{NEEDS, Origin, Resource};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Ask, Site};
+use crate::kept::Kept;
 use crate::kubelets::Addresses;
 use crate::options::Source;
 use crate::rbac::{Rights, USER};
@@ -31,6 +32,7 @@ pub(crate) struct ApiServer {
     /// Where it would dial kubelets, and which of them never answer.
     pub kubelets: Addresses,
     pub kubelet_ca: Arc<verify::ClusterCa>,
+    pub kept: Kept,
 }
 
 pub(crate) use logs::{LOG_CANARY, LOG_LINE};
@@ -95,7 +97,8 @@ impl ApiServer {
         let items = self.world.items(&object.group, &object.plural);
         let custom = resource.custom;
         let Some(name) = &object.name else {
-            return list::list(&Listed { items, kind, custom, seed: self.world.seed }, object, ask);
+            let listed = Listed { items, kind, custom, seed: self.world.seed };
+            return self.kept.or_make(ask, || list::list(&listed, object, ask));
         };
         let it = |item: &&Value| {
             item["metadata"]["name"] == name.as_str()

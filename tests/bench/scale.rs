@@ -1,0 +1,123 @@
+//! How the doctor's cost grows with the cluster: `cargo bench --bench scale -- [--write] [--runs 5] [NODES …]`.
+//!
+//! Nothing here is a timed test: it measures and prints a table; `--write` puts it into `docs/benchmark.md`. Beside the
+//! doctor stands what nobody could do faster: plain GETs of exactly the same paths.
+
+mod cluster;
+mod measured;
+mod plain;
+mod served;
+mod table;
+
+use measured::{Run, median};
+use plain::Plan;
+use served::{Served, Traffic};
+use table::{Row, table};
+
+const SIZES: [usize; 3] = [1, 100, 1000];
+const RUNS: usize = 5;
+const DOCTOR: &str = env!("CARGO_BIN_EXE_kairos-doctor");
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.first().map(String::as_str) {
+        Some("serve") => served::serve(args[1].parse().expect("a number of nodes")),
+        Some("generate") => println!("{}", cluster::cluster(args[1].parse().expect("a number of nodes"))),
+        Some("measure") => measured::measure(&args[1..]),
+        Some("plain") => {
+            let plan = std::fs::read(&args[1]).expect("the plan can be read");
+            print!("{}", plain::run(&serde_json::from_slice(&plan).expect("it is a plan")));
+        }
+        // what cargo adds; without it this is a test run, in which nothing is measured
+        _ if args.iter().any(|arg| arg == "--bench") => bench(&args),
+        _ => println!("run it by `cargo bench --bench scale`"),
+    }
+}
+
+fn bench(args: &[String]) {
+    let (mut sizes, mut runs, mut write) = (Vec::new(), RUNS, false);
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--bench" => {}
+            "--write" => write = true,
+            "--runs" => runs = args.next().and_then(|n| n.parse().ok()).expect("--runs takes a number"),
+            size => sizes.push(size.parse().unwrap_or_else(|_| panic!("`{size}` is no number of nodes"))),
+        }
+    }
+    if sizes.is_empty() {
+        sizes = SIZES.to_vec();
+    }
+    let mut rows = Vec::new();
+    for nodes in sizes {
+        eprintln!("{nodes} nodes: the cluster is made");
+        let mut served = Served::start(nodes);
+        for whole in [false, true] {
+            rows.push(compare(&mut served, nodes, whole, runs.max(1)));
+            eprintln!("{}", rows.last().expect("it was just added"));
+        }
+    }
+    let text = table(&rows, runs);
+    print!("{text}");
+    if write {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmark.md");
+        std::fs::write(path, text).expect("docs/ can be written");
+    }
+}
+
+/// The doctor beside plain GETs of what it asked. Each kind of run has its turn in each round, so that whatever else this
+/// machine does meets all of them alike.
+fn compare(served: &mut Served, nodes: usize, whole: bool, rounds: usize) -> Row {
+    let way = served.way.clone();
+    let folder = tempfile::tempdir().expect("there is room for a file");
+    let write = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("there is room for a file");
+        path.display().to_string()
+    };
+    let hetzner_ca = write("hetzner-ca.crt", way.hetzner_ca.as_bytes());
+    let vars = [
+        ("KUBECONFIG", way.kubeconfig.as_str()),
+        ("HCLOUD_ENDPOINT", &format!("{}/v1", way.hetzner)),
+        ("HCLOUD_TOKEN", &way.hetzner_token),
+        ("SSL_CERT_FILE", &hetzner_ca),
+    ];
+    let command: &[&str] = if whole { &[DOCTOR] } else { &[DOCTOR, "--skip", "KD110"] };
+    let doctor = || measured::run(command, &vars);
+
+    // the first run fills the simulator's cache, and says what is asked
+    served.traffic();
+    doctor();
+    let traffic = served.traffic();
+    let (requests, bytes) = (traffic.kubernetes.len() + traffic.hetzner.len(), traffic.bytes);
+    let handshakes = traffic.handshakes.len();
+    let this = std::env::current_exe().expect("this program has a path").display().to_string();
+    let plan = |handshakes: bool, traffic: Traffic| {
+        let plan = Plan { way: way.clone(), traffic, handshakes };
+        (write("plan.json", &serde_json::to_vec(&plan).expect("it is plain data")), plan.traffic)
+    };
+    let (gets, traffic) = plan(false, traffic);
+    let gets = { write("gets.json", &std::fs::read(gets).expect("it was just written")) };
+    let (both, _) = plan(true, traffic);
+    let plain = |plan: &str| measured::run(&[&this, "plain", plan], &[]);
+
+    let (mut of_doctor, mut of_gets, mut of_both) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        of_doctor.push(doctor());
+        of_gets.push(plain(&gets));
+        if whole {
+            of_both.push(plain(&both));
+        }
+    }
+    let gets: Run = median(of_gets);
+    Row {
+        nodes,
+        requests,
+        handshakes,
+        bytes,
+        unpacked: gets.out.parse().expect("it prints how much it read"),
+        doctor: median(of_doctor),
+        gets,
+        both: whole.then(|| median(of_both)),
+    }
+}

@@ -1,0 +1,79 @@
+//! The figures as a Markdown table, with what they mean.
+
+use std::fmt;
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::measured::Run;
+
+/// One kind of run on one cluster.
+pub struct Row {
+    pub nodes: usize,
+    pub requests: usize,
+    pub handshakes: usize,
+    /// Bodies as sent, and as unpacked.
+    pub bytes: usize,
+    pub unpacked: usize,
+    pub doctor: Run,
+    /// Plain GETs of the same paths.
+    pub gets: Run,
+    /// The same with the handshakes, where the doctor makes some.
+    pub both: Option<Run>,
+}
+
+const HEAD: &str = "\
+# What a run costs
+
+Made by `cargo bench --bench scale -- --write`, on generated clusters: 10 pods, 2 Services with EndpointSlice and Deployment,
+4 warnings and one Hetzner server a node, 20 load balancers at most; every object as heavy as real ones are. The simulator serves
+it over TLS from another process of the same machine, its answers made beforehand; so there is no network in these figures,
+and no time in which a server thinks.
+
+- *plain*: a client with the same TLS stack that asks for exactly the paths that the doctor asked for, all lists at once,
+  the pages of a list one after the other, and throws the answers away unread. `GETs` makes no handshakes with kubelets;
+  `+ handshakes` makes the doctor's, at once with the lists, since it knows all addresses beforehand.
+- *without kubelets*: `--skip KD110`, so that the doctor makes no handshakes either: the fair comparison of reading.
+- Times are those of whole processes, from start to end; CPU is user and system time; of each figure the median.
+";
+
+/// The table, with its explanation.
+pub fn table(rows: &[Row], runs: usize) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let mut text = format!(
+        "{HEAD}\nMedian of {runs} runs on {cores} cores, of which the simulator needs its share.\n\n"
+    );
+    text += "| nodes | run | requests | handshakes | MB sent | MB unpacked | doctor ms | plain GETs ms | ratio | \
+             GETs + handshakes ms | ratio | doctor's CPU ms | plain CPU ms | doctor's peak MiB |\n";
+    text += "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    for row in rows {
+        writeln!(text, "{row}").expect("a string takes every write");
+    }
+    text
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |time: Duration| format!("{:.0}", time.as_secs_f64() * 1e3);
+        let mb = |bytes: usize| bytes as f64 / 1e6;
+        let ratio = |run: &Run| format!("{:.2}", self.doctor.wall.as_secs_f64() / run.wall.as_secs_f64());
+        let both = self.both.as_ref();
+        write!(
+            f,
+            "| {} | {} | {} | {} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {:.1} |",
+            self.nodes,
+            if both.is_some() { "everything" } else { "without kubelets" },
+            self.requests,
+            self.handshakes,
+            mb(self.bytes),
+            mb(self.unpacked),
+            ms(self.doctor.wall),
+            ms(self.gets.wall),
+            ratio(&self.gets),
+            both.map_or("–".into(), |run| ms(run.wall)),
+            both.map_or("–".into(), ratio),
+            ms(self.doctor.cpu),
+            ms(both.unwrap_or(&self.gets).cpu),
+            self.doctor.peak_kib as f64 / 1024.0,
+        )
+    }
+}
