@@ -3,4 +3,5 @@
 pub mod load_balancer_address;
 pub mod load_balancer_location;
 pub mod load_balancer_targets_healthy;
+mod target_remedies;
 mod targets;
