@@ -388,6 +388,10 @@ impl<'a> Scene<'a> {
                         "for every Service: HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP: {value: \"true\"} in the env values of the \
                          hcloud-cloud-controller-manager chart, as your cloud-config in /oem writes it",
                     )
+                    .hazard(
+                        "the published cloud-configs do not pin that chart: any change to its values also upgrades the \
+                         controller; set the version that runs first",
+                    )
                     .for_good(),
                 );
         }
