@@ -272,7 +272,7 @@ impl<'a> Seen<'a> {
         finding.step(write).step(restart()).step(
             Step::write(
                 Changes::Node,
-                "the same from the cloud-config, so that a new node starts with it",
+                "the same from the cloud-config of this node alone, never of one that several share",
                 "a file in /oem on that node",
                 json!({"write_files": [{"path": file, "permissions": "0600", "content": content}]}),
             )
