@@ -1,7 +1,8 @@
 //! Where in an object a fact stands, and reading it from there.
 //!
 //! `a.b` is a field, `['k']` a key, `[n]` an item, `[field=value]` the first item with that field,
-//! and `env NAME` the variable of that name in the object's containers.
+//! `env NAME` the variable of that name in the object's containers, and `values a.b` a value of a Helm chart, which stands as
+//! YAML in `spec.valuesContent`.
 
 use serde_json::Value;
 
@@ -10,6 +11,10 @@ use serde_json::Value;
 pub fn resolve(object: &Value, path: &str) -> Option<String> {
     if let Some(name) = path.strip_prefix("env ") {
         return env(object, name);
+    }
+    if let Some(path) = path.strip_prefix("values ") {
+        let values = super::kubernetes::parse_values(object["spec"]["valuesContent"].as_str()?)?;
+        return plain(walk(&values, path)?);
     }
     plain(walk(object, path)?)
 }

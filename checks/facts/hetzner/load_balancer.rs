@@ -1,5 +1,5 @@
 use super::super::wire::{kept_by_key, wire};
-use super::super::{Kind, Need, Text};
+use super::super::{Kind, Need, Text, Time};
 use super::network::Location;
 use crate::ObjectRef;
 
@@ -7,6 +7,7 @@ wire! { "snake_case"
     pub struct LoadBalancer {
         pub id: i64,
         pub name: Text,
+        pub created: Time,
         pub labels: CcmLabels,
         pub location: Location,
         pub public_net: LbPublicNet,
@@ -36,6 +37,13 @@ wire! { "snake_case"
         pub destination_port: i64,
         pub proxyprotocol: bool,
         pub health_check: HealthCheck,
+        /// Of `http` and `https` only.
+        pub http: Option<LbHttp>,
+    }
+
+    pub struct LbHttp {
+        pub certificates: Vec<i64>,
+        pub redirect_http: bool,
     }
 
     pub struct HealthCheck {

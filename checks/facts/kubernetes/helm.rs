@@ -1,6 +1,7 @@
 use super::super::wire::wire;
 use super::super::{Kind, Need, Resource, Text};
-use super::meta::Meta;
+use super::meta::{Condition, Meta};
+use super::values::Values;
 use crate::ObjectRef;
 
 wire! { "camelCase"
@@ -8,6 +9,7 @@ wire! { "camelCase"
     pub struct HelmChart {
         pub metadata: Meta,
         pub spec: HelmChartSpec,
+        pub status: HelmChartStatus,
     }
 
     pub struct HelmChartSpec {
@@ -16,11 +18,25 @@ wire! { "camelCase"
         pub repo: Text,
         pub target_namespace: Text,
         pub bootstrap: bool,
+        pub failure_policy: Text,
+        pub take_ownership: bool,
+        pub values_content: Values,
+    }
+
+    pub struct HelmChartStatus {
+        pub job_name: Text,
+        pub conditions: Vec<Condition>,
     }
 
     /// Values that helm-controller merges over those of the HelmChart of the same name.
     pub struct HelmChartConfig {
         pub metadata: Meta,
+        pub spec: HelmChartConfigSpec,
+    }
+
+    pub struct HelmChartConfigSpec {
+        pub failure_policy: Text,
+        pub values_content: Values,
     }
 }
 

@@ -31,6 +31,19 @@ wire! { "camelCase"
         pub reason: Text,
         pub message: Text,
         pub last_transition_time: Time,
+        /// The generation of the object that it speaks of, where the controller says so.
+        pub observed_generation: Option<i64>,
+    }
+
+    pub struct LabelSelector {
+        pub match_labels: AllLabels,
+        pub match_expressions: Vec<LabelExpression>,
+    }
+
+    pub struct LabelExpression {
+        pub key: Text,
+        pub operator: Text,
+        pub values: Vec<Text>,
     }
 }
 
@@ -51,8 +64,55 @@ impl Meta {
 kept_by_key!(Labels, "Labels whose keys the doctor knows.", |key, value| {
     sanitise::keeps_label(key).then(|| Text::new(value))
 });
+kept_by_key!(AllLabels, "The labels that a selector asks for.", |_, value| Some(Text::new(value)));
 kept_by_key!(
     Annotations,
     "Annotations whose keys the doctor knows; k3s's recorded arguments by flag.",
     |key, value| { sanitise::annotation(key, value) }
 );
+
+impl LabelSelector {
+    /// It asks for nothing, and so selects everything.
+    pub fn is_empty(&self) -> bool {
+        self.match_labels.0.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// Whether it selects an object with these labels; `None` when it asks for a label that is not read.
+    pub fn selects(&self, labels: &Labels) -> Option<bool> {
+        let value =
+            |key: &str| sanitise::keeps_label(key).then(|| labels.0.get(key).map(|value| value.as_str()));
+        let mut known = true;
+        let mut term = |key: &str, meets: &dyn Fn(Option<&str>) -> bool| match value(key) {
+            Some(found) => meets(found),
+            None => {
+                known = false;
+                true
+            }
+        };
+        let equal = self
+            .match_labels
+            .0
+            .iter()
+            .all(|(key, wanted)| term(key, &|found| found == Some(wanted.as_str())));
+        let expressed = self.match_expressions.iter().all(|e| {
+            let listed = |found: Option<&str>| found.is_some_and(|f| e.values.iter().any(|v| *v == *f));
+            match &*e.operator {
+                "In" => term(&e.key, &listed),
+                "NotIn" => term(&e.key, &|found| !listed(found)),
+                "Exists" => term(&e.key, &|found| found.is_some()),
+                "DoesNotExist" => term(&e.key, &|found| found.is_none()),
+                _ => false,
+            }
+        });
+        match (equal && expressed, known) {
+            (false, _) => Some(false),
+            (true, true) => Some(true),
+            (true, false) => None,
+        }
+    }
+}
+
+/// The condition of that type.
+pub fn condition<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.r#type == kind)
+}

@@ -16,6 +16,7 @@ wire! { "camelCase"
     pub struct PodSpec {
         pub node_name: Text,
         pub host_network: bool,
+        pub service_account_name: Text,
         pub containers: Vec<Container>,
     }
 

@@ -4,9 +4,13 @@
 use super::super::{MASK, Text};
 
 const LABELS: &[&str] = &[
+    "acme.cert-manager.io/",
     "app",
     "app.kubernetes.io/",
     "argocd.argoproj.io/instance",
+    "cert-manager.io/",
+    "cilium.io/",
+    "csi.hetzner.cloud/",
     "egress.k3s.io/",
     "gateway.networking.k8s.io/",
     "helm.sh/chart",
@@ -24,21 +28,56 @@ const LABELS: &[&str] = &[
 ];
 
 const ANNOTATIONS: &[&str] = &[
+    "acme.cert-manager.io/",
     "alpha.kubernetes.io/provided-node-ip",
     "argocd.argoproj.io/tracking-id",
+    "cert-manager.io/",
     "etcd.k3s.cattle.io/node-address",
     "etcd.k3s.cattle.io/node-name",
     "flannel.alpha.coreos.com/backend-type",
     "flannel.alpha.coreos.com/public-ip",
     "gateway.networking.k8s.io/bundle-version",
     "gateway.networking.k8s.io/channel",
+    "helmcharts.helm.cattle.io/",
     "k3s.io/external-ip",
     "k3s.io/hostname",
     "k3s.io/internal-ip",
     "k3s.io/node-args",
+    "kubernetes.io/ingress.class",
     "load-balancer.hetzner.cloud/",
     "meta.helm.sh/release-name",
     "meta.helm.sh/release-namespace",
+    "objectset.rio.cattle.io/owner-gvk",
+    "objectset.rio.cattle.io/owner-name",
+    "storageclass.beta.kubernetes.io/is-default-class",
+    "storageclass.kubernetes.io/is-default-class",
+];
+
+/// Settings of `cilium-config` that are kept.
+const CILIUM_SETTINGS: &[&str] = &[
+    "auto-direct-node-routes",
+    "bpf-lb-acceleration",
+    "cluster-pool-ipv4-cidr",
+    "cluster-pool-ipv4-mask-size",
+    "default-lb-service-ipam",
+    "devices",
+    "direct-routing-device",
+    "direct-routing-skip-unreachable",
+    "enable-bpf-masquerade",
+    "enable-endpoint-routes",
+    "enable-external-ips",
+    "enable-gateway-api",
+    "enable-ipv4-masquerade",
+    "enable-l2-announcements",
+    "enable-lb-ipam",
+    "ipam",
+    "ipv4-native-routing-cidr",
+    "k8s-require-ipv4-pod-cidr",
+    "kube-proxy-replacement",
+    "mtu",
+    "routing-mode",
+    "tunnel",
+    "tunnel-protocol",
 ];
 
 /// Variables whose literal value is kept.
@@ -83,6 +122,7 @@ const FLAGS: &[&str] = &[
     "node-external-ip",
     "node-ip",
     "node-name",
+    "server",
     "service-cidr",
     "tls-san",
     "write-kubeconfig-mode",
@@ -97,6 +137,10 @@ const KUBELET_ARGS: &[&str] =
 
 fn on_list(list: &[&str], key: &str) -> bool {
     list.iter().any(|k| if k.ends_with('/') || k.ends_with('_') { key.starts_with(k) } else { *k == key })
+}
+
+pub fn keeps_cilium_setting(key: &str) -> bool {
+    CILIUM_SETTINGS.contains(&key)
 }
 
 pub fn keeps_label(key: &str) -> bool {

@@ -1,5 +1,5 @@
 use super::super::wire::wire;
-use super::super::{Kind, Need, Resource, Text};
+use super::super::{Kind, Need, Resource, Text, Time};
 use super::meta::{Condition, Meta};
 use super::pod::PodSpec;
 use crate::ObjectRef;
@@ -41,6 +41,26 @@ wire! { "camelCase"
         pub status: DaemonSetStatus,
     }
 
+    pub struct Job {
+        pub metadata: Meta,
+        pub spec: JobSpec,
+        pub status: JobStatus,
+    }
+
+    pub struct JobSpec {
+        pub backoff_limit: Option<i64>,
+        pub template: PodTemplate,
+    }
+
+    pub struct JobStatus {
+        pub active: i64,
+        pub succeeded: i64,
+        pub failed: i64,
+        pub start_time: Time,
+        pub completion_time: Time,
+        pub conditions: Vec<Condition>,
+    }
+
     pub struct DaemonSetSpec {
         pub template: PodTemplate,
     }
@@ -66,5 +86,12 @@ impl Kind for DaemonSet {
         Need::kubernetes::<DaemonSet>("daemonsets", Resource::built_in("apps", &["v1"], "daemonsets"));
     fn reference(&self) -> ObjectRef {
         self.metadata.reference("DaemonSet")
+    }
+}
+
+impl Kind for Job {
+    const NEED: Need = Need::kubernetes::<Job>("jobs", Resource::built_in("batch", &["v1"], "jobs"));
+    fn reference(&self) -> ObjectRef {
+        self.metadata.reference("Job")
     }
 }

@@ -47,7 +47,8 @@ impl Inflate {
             }
             "secrets" => item["stringData"] = json!({"canary": plant("stringData")}),
             "helmcharts" | "helmchartconfigs" => {
-                let values = format!("networking:\n  token: {}\n", plant("spec.valuesContent"));
+                let values = item["spec"]["valuesContent"].as_str().unwrap_or_default();
+                let values = format!("{values}\ncanary:\n  token: {}\n", plant("spec.valuesContent"));
                 item["spec"]["valuesContent"] = values.into();
                 item["spec"]["set"] = json!({"hcloudToken": plant("spec.set")});
                 item["spec"]["chartContent"] = plant("spec.chartContent").into();
@@ -62,10 +63,15 @@ impl Inflate {
             }
             "gateways" => {
                 let options = json!({"example.com/key": plant("spec.listeners.tls.options")});
-                let references = json!([{"name": plant("spec.listeners.tls.certificateRefs")}]);
-                let tls = json!({"options": options, "certificateRefs": references});
-                item["spec"]["listeners"] = json!([{"name": "canary", "port": 443, "protocol": "HTTPS",
-                    "hostname": plant("spec.listeners.hostname"), "tls": tls}]);
+                let listeners = item["spec"]["listeners"].as_array_mut();
+                match listeners.and_then(|listeners| listeners.first_mut()) {
+                    Some(listener) => listener["tls"]["options"] = options,
+                    None => {
+                        let tls = json!({"options": options});
+                        item["spec"]["listeners"] =
+                            json!([{"name": "canary", "port": 443, "protocol": "HTTPS", "tls": tls}]);
+                    }
+                }
             }
             "services" => item["spec"]["externalName"] = plant("spec.externalName").into(),
             "endpointslices" => {
@@ -175,9 +181,8 @@ impl Inflate {
             }
             "load_balancers" => {
                 for service in item["services"].as_array_mut().into_iter().flatten() {
-                    service["http"] = json!({"cookie_name": plant("services.http.cookie_name"), "cookie_lifetime": 300,
-                        "certificates": [plant("services.http.certificates")], "redirect_http": false,
-                        "sticky_sessions": false});
+                    service["http"]["cookie_name"] = plant("services.http.cookie_name").into();
+                    service["http"]["cookie_lifetime"] = 300.into();
                     if service["health_check"]["http"].is_object() {
                         service["health_check"]["http"]["response"] =
                             plant("health_check.http.response").into();
