@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, Known, Need};
-use crate::finding::Verdict;
+use crate::finding::{Finding, Verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -33,7 +33,12 @@ impl Severity {
 pub struct Cause {
     pub code: &'static str,
     pub reach: Reach,
+    /// Whether this finding of the cause explains that finding of the effect; `None` is always.
+    pub when: Option<Condition>,
 }
+
+/// `fn(cause, effect)`.
+pub type Condition = fn(&Finding, &Finding) -> bool;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -46,12 +51,18 @@ pub enum Reach {
 impl Cause {
     /// Explains this check's findings about the same objects.
     pub const fn here(check: &Check) -> Cause {
-        Cause { code: check.code, reach: Reach::Place }
+        Cause { code: check.code, reach: Reach::Place, when: None }
     }
 
     /// Explains every finding of this check.
     pub const fn everywhere(check: &Check) -> Cause {
-        Cause { code: check.code, reach: Reach::Cluster }
+        Cause { code: check.code, reach: Reach::Cluster, when: None }
+    }
+
+    /// Only where `condition` says so of the two findings.
+    pub const fn when(mut self, condition: Condition) -> Cause {
+        self.when = Some(condition);
+        self
     }
 }
 

@@ -10,8 +10,9 @@ pub mod facts;
 mod finding;
 pub mod load_balancers;
 pub mod nodes;
+pub mod remedies;
 
-pub use check::{Cause, Check, Reach, Severity};
+pub use check::{Cause, Check, Condition, Reach, Severity};
 pub use finding::{Act, Changes, Confidence, Evidence, Finding, ObjectRef, Step, Verdict, Verify, When};
 
 /// Every check, by code. A new one is a file in its area, its page, its fixtures and a line here.

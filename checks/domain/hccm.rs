@@ -7,6 +7,7 @@ use crate::ObjectRef;
 use crate::facts::hetzner::LoadBalancer;
 use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Pod, PodSpec, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Need, Text, Why};
+use crate::remedies::charts::Chart;
 use crate::{Finding, facts};
 
 pub const NAME: &str = "hcloud-cloud-controller-manager";
@@ -97,6 +98,57 @@ impl<'a> Ccm<'a> {
     /// The tag of the image it runs, `v1.35.0`; `None` for a digest or no tag.
     pub fn version(&self) -> Option<&'a str> {
         image_tag(&self.container.image)
+    }
+
+    /// The same as numbers; `None` for a tag that is no version.
+    pub fn release(&self) -> Option<(u64, u64, u64)> {
+        version_numbers(self.version()?)
+    }
+
+    /// It shares the node's network, and with it the node's ports.
+    pub fn on_host_network(&self) -> bool {
+        self.pod_spec().host_network
+    }
+
+    pub fn container(&self) -> &'a Container {
+        self.container
+    }
+
+    pub fn pod_spec(&self) -> &'a PodSpec {
+        match self.spec {
+            Spec::Pod(pod) => &pod.spec,
+            Spec::Deployment(workload) => &workload.spec.template.spec,
+            Spec::DaemonSet(workload) => &workload.spec.template.spec,
+        }
+    }
+
+    /// The Deployment or DaemonSet that makes its pod; the pod itself where there is none.
+    ///
+    /// # Errors
+    /// The gap of workloads.
+    pub fn workload(&self, facts: &Facts) -> Known<ObjectRef> {
+        let deployments = facts.all::<Deployment>()?;
+        let found = deployments.iter().find(|w| container_of(&w.spec.template.spec).is_some());
+        if let Some(workload) = found {
+            return Ok(workload.reference());
+        }
+        let sets = facts.all::<DaemonSet>()?;
+        let found = sets.iter().find(|w| container_of(&w.spec.template.spec).is_some());
+        Ok(found.map_or_else(|| self.reference(), DaemonSet::reference))
+    }
+
+    /// The HelmChart of k3s that installs it; `None` where something else did.
+    ///
+    /// # Errors
+    /// The gap of workloads or HelmCharts.
+    pub fn chart(&self, facts: &'a Facts) -> Known<Option<Chart<'a>>> {
+        let workload = self.workload(facts)?;
+        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
+        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
+        match of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)) {
+            Some(meta) => Chart::of(facts, meta),
+            None => Ok(None),
+        }
     }
 
     /// Adds what the controller is told by that variable to a finding's evidence.
@@ -231,6 +283,15 @@ fn image_name(image: &str) -> &str {
 pub fn image_tag(image: &str) -> Option<&str> {
     let last = image.split('@').next()?.rsplit('/').next()?;
     last.split_once(':').map(|(_, tag)| tag)
+}
+
+/// `v1.30.1` or `1.30.1-rc.0` as numbers.
+pub fn version_numbers(tag: &str) -> Option<(u64, u64, u64)> {
+    let core = tag.trim_start_matches('v').split(['-', '+']).next()?;
+    let mut parts = core.split('.').map(|part| part.parse().ok());
+    let (major, minor) = (parts.next()??, parts.next()??);
+    let patch = parts.next().unwrap_or(Some(0))?;
+    Some((major, minor, patch))
 }
 
 /// The newest warning of that reason about a Service; not of one that had its name before.

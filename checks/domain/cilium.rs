@@ -1,0 +1,61 @@
+//! Cilium as it is configured, and whether its agents run with that.
+//!
+//! Source: cilium `install/kubernetes/cilium/templates/cilium-configmap.yaml` (keys), read by agents at their start only.
+
+use crate::facts::kubernetes::{CiliumConfig, DaemonSet, Pod};
+use crate::facts::{Facts, Kind, Known, Need, Time};
+
+/// What [`Cilium::find`] reads.
+pub const NEEDS: [&Need; 3] = [&CiliumConfig::NEED, &DaemonSet::NEED, &Pod::NEED];
+
+pub struct Cilium<'a> {
+    pub config: &'a CiliumConfig,
+    /// The DaemonSet of the agents, where it is there.
+    pub agents: Option<&'a DaemonSet>,
+    pods: Vec<&'a Pod>,
+}
+
+impl<'a> Cilium<'a> {
+    /// `None` when there is no `cilium-config`: Cilium is not installed.
+    ///
+    /// # Errors
+    /// The gap of the ConfigMap, the DaemonSets or the pods.
+    pub fn find(facts: &'a Facts) -> Known<Option<Cilium<'a>>> {
+        let Some(config) = facts.all::<CiliumConfig>()?.first() else { return Ok(None) };
+        let is_agent = |spec: &crate::facts::kubernetes::PodSpec| {
+            spec.containers.iter().any(|container| container.name == "cilium-agent")
+        };
+        let agents = facts.all::<DaemonSet>()?.iter().find(|set| is_agent(&set.spec.template.spec));
+        let pods = facts.all::<Pod>()?.iter().filter(|pod| is_agent(&pod.spec) && !pod.is_over()).collect();
+        Ok(Some(Cilium { config, agents, pods }))
+    }
+
+    /// The pods of the agents.
+    pub fn pods(&self) -> &[&'a Pod] {
+        &self.pods
+    }
+
+    /// Packets between pods keep their addresses and follow the network's routes, in place of a tunnel.
+    pub fn is_native(&self) -> bool {
+        match self.config.get("routing-mode") {
+            Some(mode) => mode == "native",
+            None => self.config.get("tunnel") == Some("disabled"), // before 1.14
+        }
+    }
+
+    /// It takes the place of kube-proxy.
+    pub fn replaces_kube_proxy(&self) -> bool {
+        matches!(self.config.get("kube-proxy-replacement"), Some("true" | "strict"))
+    }
+
+    /// Nodes get their pod range from Kubernetes, not from Cilium.
+    pub fn uses_kubernetes_ipam(&self) -> bool {
+        self.config.get("ipam") == Some("kubernetes")
+    }
+
+    /// Agents that started before the configuration was last written: what they run with is not known.
+    pub fn stale_pods(&self) -> impl Iterator<Item = &'a Pod> {
+        let written: Time = self.config.written();
+        self.pods.iter().copied().filter(move |pod| pod.status.start_time.is_before(written))
+    }
+}
