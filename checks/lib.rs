@@ -3,14 +3,20 @@
 //! Pure: nothing here does I/O, knows the time or where the facts came from. [`facts::Facts`] go in,
 //! [`engine::Report`] comes out.
 
+pub mod certificates;
 mod check;
+pub mod cloud_controller;
 pub mod domain;
 pub mod engine;
 pub mod facts;
 mod finding;
+pub mod gateway;
+pub mod k3s;
 pub mod load_balancers;
+pub mod network;
 pub mod nodes;
 pub mod remedies;
+pub mod storage;
 
 pub use check::{Cause, Check, Condition, Reach, Severity};
 pub use finding::{Act, Changes, Confidence, Evidence, Finding, ObjectRef, Step, Verdict, Verify, When};

@@ -1,0 +1,1 @@
+//! Certificates at Hetzner and from cert-manager.

@@ -1,0 +1,1 @@
+//! What k3s and Kairos were told, and what became of it.
