@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod certificates;
 pub mod cluster;
 pub mod hccm;
+pub mod hccm_log;
 pub mod k3s;
 pub mod kubelet;
 pub mod owner;
