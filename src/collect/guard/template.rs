@@ -166,7 +166,7 @@ impl Template {
                 "?container={name}&tailLines=1&limitBytes=1&previous={true|false}".into()
             }
             Query::Log(LogRead::Tail) => format!(
-                "?container={{name}}&tailLines={LOG_LINES}&limitBytes={LOG_BYTES}&timestamps=true&previous=true"
+                "?container={{name}}&tailLines={LOG_LINES}&limitBytes={LOG_BYTES}&timestamps=true[&previous=true]"
             ),
         };
         format!("GET /{}{query}", segments.join("/"))
