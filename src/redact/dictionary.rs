@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::addresses::Addresses;
+use super::controller_log;
 
 /// What was replaced, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +125,7 @@ impl Dictionary {
         let mut machines = names("nodes", &["metadata", "name"]);
         machines.extend(names("hcloud.servers", &["name"]));
         machines.extend(names("kubelets", &["node"]));
+        machines.extend(controller_log::nodes(parts));
         self.tally.machines = self.enlist("node", machines);
         for (part, word) in [
             ("hcloud.load_balancers", "load-balancer"),
@@ -318,7 +320,7 @@ fn home(text: String) -> String {
 }
 
 fn is_domain(name: &str) -> bool {
-    const EVERYBODYS: &[&str] = &["cluster.local", "svc", "kubernetes.default", "localhost"];
+    const EVERYBODYS: &[&str] = &["cluster.local", "svc", "kubernetes.default", "localhost", "hetzner.cloud"];
     let end = name.rsplit('.').next().unwrap_or_default();
     name.contains('.')
         && end.len() >= 2

@@ -5,6 +5,7 @@
 //! sorts before something else still does, and a server that has its node's name still has it.
 
 mod addresses;
+mod controller_log;
 mod dictionary;
 
 use kairos_doctor_checks::facts::Facts;
@@ -23,6 +24,7 @@ pub fn redact(facts: &Facts) -> (Facts, Tally) {
             "format" | "now" => value.clone(),
             "context" if value.is_string() => "cluster".into(),
             "hcloud_context" if value.is_string() => "project".into(),
+            "parts" => controller_log::replace(value, rewrite(value, &dictionary, key), &dictionary),
             _ => rewrite(value, &dictionary, key),
         };
         redacted.insert(key.clone(), value);
