@@ -58,10 +58,10 @@ async fn a_refused_port() {
 async fn a_silent_server_ends_at_the_deadline() {
     let server = Loopback::serve(|_| Reply::Silence).await;
     let url = format!("http://{}", server.address);
-    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_millis(600)).await;
+    let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_secs(3)).await;
     let begun = Instant::now();
     let (fact, gap) = outcome(&kubernetes).await;
-    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert!(begun.elapsed() < Duration::from_secs(20), "it waits for the server, not for the deadline");
     assert_eq!((&*fact.outcome, gap.why), ("timed-out", Why::TimedOut));
     assert_eq!(server.targets().len(), 1);
 }
