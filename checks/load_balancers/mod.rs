@@ -2,6 +2,8 @@
 
 pub mod load_balancer_address;
 pub mod load_balancer_location;
+pub mod load_balancer_one_controller;
+pub mod load_balancer_source_ranges;
 pub mod load_balancer_targets_healthy;
 mod target_remedies;
 mod targets;
