@@ -10,3 +10,4 @@ pub mod k3s;
 pub mod kubelet;
 pub mod machines;
 pub mod owner;
+pub mod selector;

@@ -11,7 +11,7 @@ use crate::domain::k3s;
 use crate::facts::kubernetes::{DaemonSet, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::remedies::k3s_config;
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD312",
@@ -57,7 +57,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         Some(_) => fight(&sets, &on, &services),
         None => latent(&on, &services),
     };
-    v.findings.push(remedy(finding));
+    let left_over = on.is_empty() && servers.iter().all(|node| k3s::has_args(node));
+    v.findings.push(if left_over { sweep(finding, &sets) } else { remedy(finding) });
     Ok(())
 }
 
@@ -109,6 +110,21 @@ fn latent(on: &[&Node], services: &[&Service]) -> Finding {
         finding = finding.shows(*node, "metadata.annotations['k3s.io/node-args']");
     }
     finding
+}
+
+/// Every server disables it, and what it made is still there.
+fn sweep(finding: Finding, sets: &[&DaemonSet]) -> Finding {
+    let finding = finding
+        .discriminator("left-over")
+        .because("Every server disables ServiceLB, and a DaemonSet that it made is left: its pods hold the port on every node.");
+    let step = |set: &&DaemonSet| {
+        let namespace = set.metadata.namespace.as_deref().unwrap_or_default();
+        let why = "removes what ServiceLB left behind";
+        Step::kubectl(Changes::Cluster, why, &["delete", "daemonset", &set.metadata.name, "-n", namespace])
+    };
+    finding
+        .steps(sets.iter().map(step).collect::<Vec<_>>())
+        .verify_kubectl(&["get", "daemonsets", "-A", "-l", OF_SERVICE], "none, a minute later too")
 }
 
 fn remedy(finding: Finding) -> Finding {
