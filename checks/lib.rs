@@ -28,4 +28,8 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &load_balancers::load_balancer_private_targets::CHECK,
+    &load_balancers::load_balancer_has_targets::CHECK,
+    &load_balancers::load_balancer_source_ranges::CHECK,
+    &load_balancers::load_balancer_one_controller::CHECK,
 ];

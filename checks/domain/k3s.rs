@@ -36,3 +36,10 @@ pub fn arg_values(node: &Node, flag: &str) -> Vec<String> {
 pub fn arg(node: &Node, flag: &str) -> Option<String> {
     arg_values(node, flag).pop()
 }
+
+/// The components that `--disable` names: lists are separated by commas, and the flag may be given again.
+pub fn disabled_components(node: &Node) -> Vec<String> {
+    let values = arg_values(node, "disable");
+    let items = values.iter().flat_map(|value| value.split(',')).map(|item| item.trim().to_string());
+    items.filter(|item| !item.is_empty()).collect()
+}

@@ -9,7 +9,8 @@ use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::{Check, Severity, Verdict};
+use crate::load_balancers::load_balancer_private_targets;
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD304",
@@ -28,10 +29,14 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
         &Firewall::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&load_balancer_private_targets::CHECK).when(through_a_firewall)],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
 };
+
+fn through_a_firewall(cause: &Finding, effect: &Finding) -> bool {
+    cause.discriminator == Some("firewall") && effect.discriminator == Some(Reason::Firewall.discriminator())
+}
 
 /// How long the controller may take to fill a new load balancer.
 const GRACE_SECONDS: i64 = 120;
@@ -44,6 +49,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         v.examined += 1;
         let mut gaps = Vec::new();
         let scene = Scene::new(facts, service, lb, ccm.clone(), &mut gaps);
+        // that it has no targets is a finding of its own: KD306
         let empty = scene.empty();
         let ports = scene.ports();
         let age = service.metadata.creation_timestamp.seconds_until(facts.now);
@@ -58,12 +64,13 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             v.gaps.push(Gap::new(LoadBalancer::NEED.key, Why::NotRead, detail).of(lb.name.to_string()));
         }
         // What would only explain is not missed while there is nothing to explain.
-        if empty.is_none() && ports.iter().all(|port| port.unhealthy.is_empty()) {
+        let nothing = empty.is_none_or(|reason| reason == Reason::NoTargets);
+        if nothing && ports.iter().all(|port| port.unhealthy.is_empty()) {
             continue;
         }
         v.gaps.extend(gaps);
         if let Some(reason) = empty {
-            if settled {
+            if settled && reason != Reason::NoTargets {
                 v.findings.push(scene.tell_empty(reason));
             }
             continue;

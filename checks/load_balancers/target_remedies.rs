@@ -269,7 +269,7 @@ impl<'a> Scene<'a> {
 
     /// A restarted controller ensures every load balancer anew; deleting its pod restarts it even where a rollout would
     /// wait for a free host port.
-    fn resync(&self, why: &str) -> Vec<Step> {
+    pub fn resync(&self, why: &str) -> Vec<Step> {
         let [look] = self.look();
         match &self.ccm {
             Err(_) => vec![look],
@@ -343,29 +343,37 @@ impl<'a> Scene<'a> {
 
     fn firewall(
         &self,
-        finding: Finding,
+        mut finding: Finding,
         bad: &BTreeSet<usize>,
         ports: &[Port],
         about: impl Fn(String) -> String,
     ) -> Finding {
-        let mut firewalls: Vec<&Firewall> = Vec::new();
-        let mut servers = Vec::new();
-        for server in bad.iter().filter_map(|i| self.server(&self.members[*i])) {
-            servers.push(server);
-            firewalls.extend(self.applied(server).unwrap_or_default());
-        }
+        let names: Vec<String> = self.firewalls_of(bad).iter().map(|f| f.name.to_string()).collect();
+        finding.says = about(match &names[..] {
+            [name] => format!("firewall {name} drops the health checks"),
+            names => format!("firewalls {} drop the health checks", some(names)),
+        });
+        self.firewall_steps(finding, bad, &ports.iter().collect::<Vec<_>>())
+    }
+
+    fn firewalls_of(&self, bad: &BTreeSet<usize>) -> Vec<&'a Firewall> {
+        let servers = bad.iter().filter_map(|i| self.server(&self.members[*i]));
+        let mut firewalls: Vec<&Firewall> =
+            servers.flat_map(|server| self.applied(server).unwrap_or_default()).collect();
         firewalls.sort_by_key(|f| f.id);
         firewalls.dedup_by_key(|f| f.id);
-        let names: Vec<String> = firewalls.iter().map(|f| f.name.to_string()).collect();
+        firewalls
+    }
+
+    /// The firewalls that stand between the load balancer and those members, and the ways around or through them.
+    pub fn firewall_steps(&self, finding: Finding, bad: &BTreeSet<usize>, ports: &[&Port]) -> Finding {
+        let firewalls = self.firewalls_of(bad);
+        let servers: Vec<&Server> = bad.iter().filter_map(|i| self.server(&self.members[*i])).collect();
         let mut finding = finding;
         if let Some(first) = bad.first() {
             let place = &self.members[*first].place;
             finding = finding.shows(self.lb, &format!("{place}.use_private_ip"));
         }
-        finding.says = about(match &names[..] {
-            [name] => format!("firewall {name} drops the health checks"),
-            names => format!("firewalls {} drop the health checks", some(names)),
-        });
         for firewall in &firewalls {
             finding = finding.shows(*firewall, "rules");
         }

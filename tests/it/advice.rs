@@ -83,14 +83,14 @@ const ADVICE: &[Advice] = &[
         &[],
     ),
     (
-        "kd304/no-targets-selected",
-        "KD304/Service/kube-system/traefik#no-targets",
+        "kd306/no-targets-selected",
+        "KD306/Service/kube-system/traefik#no-targets",
         &["role=ingress"],
         &["delete pod"],
     ),
     (
-        "kd304/no-targets-excluded",
-        "KD304/Service/kube-system/traefik#no-targets",
+        "kd306/no-targets-excluded",
+        "KD306/Service/kube-system/traefik#no-targets",
         &["exclude-from-external-load-balancers-"],
         &["delete pod"],
     ),

@@ -32,7 +32,9 @@ pub use gateway::{
 };
 pub use helm::{HelmChart, HelmChartConfig, HelmChartConfigSpec, HelmChartSpec};
 pub use ingress::IngressObject;
-pub use meta::{Annotations, Condition, LabelSelector, Labels, Meta, OwnerReference, condition};
+pub use meta::{
+    Annotations, Condition, LabelExpression, LabelSelector, Labels, Meta, OwnerReference, condition,
+};
 pub use node::{Node, NodeAddress, NodeSpec, NodeStatus, Taint};
 pub use pod::{
     Args, Container, ContainerState, ContainerStatus, Env, EnvFrom, EnvSource, EnvVar, KeyRef, NameRef, Pod,

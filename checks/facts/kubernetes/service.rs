@@ -17,6 +17,7 @@ wire! { "camelCase"
         pub external_traffic_policy: Text,
         pub allocate_load_balancer_node_ports: Option<bool>,
         pub health_check_node_port: i64,
+        pub load_balancer_source_ranges: Vec<Text>,
     }
 
     pub struct ServicePort {

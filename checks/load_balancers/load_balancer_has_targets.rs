@@ -1,0 +1,125 @@
+//! When a node that should take traffic is no target of a load balancer, its pods get none, and with no target at all the
+//! load balancer answers nobody, because the cloud controller did not, or could not, add it.
+//!
+//! Sources: cloud-provider `controllers/service/controller.go` (which nodes: not being deleted, not labelled
+//! `node.kubernetes.io/exclude-from-external-load-balancers`, not about to be removed by the autoscaler; readiness does not
+//! count), HCCM `internal/hcops/load_balancer.go` (annotation `node-selector`, provider ID).
+
+use super::targets::{Reason, Scene};
+use crate::domain::hccm::{self, Ccm, load_balancer_of};
+use crate::domain::selector;
+use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
+use crate::facts::kubernetes::{EndpointSlice, Node, Service};
+use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::{Check, Finding, Severity, Verdict};
+
+pub const CHECK: Check = Check {
+    code: "KD306",
+    slug: "load-balancer-has-targets",
+    title: "every eligible node is a target",
+    examines: "load balancers",
+    severity: Severity::Error,
+    needs: &[
+        hccm::NEEDS[0],
+        hccm::NEEDS[1],
+        hccm::NEEDS[2],
+        &Service::NEED,
+        &EndpointSlice::NEED,
+        &Node::NEED,
+        &Server::NEED,
+        &LoadBalancer::NEED,
+        &Firewall::NEED,
+    ],
+    caused_by: &[],
+    explain: include_str!("load_balancer_has_targets.md"),
+    judge,
+};
+
+/// How long the controller may take to add a new node, or to fill a new load balancer.
+const GRACE_SECONDS: i64 = 180;
+
+fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
+    let ccm = Ccm::find(facts)?;
+    let Some(found) = &ccm else { return Ok(()) };
+    let nodes = facts.all::<Node>()?;
+    for service in found.services(facts)? {
+        let Some(lb) = load_balancer_of(facts, service)? else { continue };
+        v.examined += 1;
+        let young =
+            |since: crate::facts::Time| since.seconds_until(facts.now).is_some_and(|s| s < GRACE_SECONDS);
+        if young(service.metadata.creation_timestamp) {
+            continue;
+        }
+        let mut gaps = Vec::new();
+        let scene = Scene::new(facts, service, lb, Ok(ccm), &mut gaps);
+        if scene.empty() == Some(Reason::NoTargets) {
+            v.gaps.extend(gaps);
+            v.findings.push(scene.tell_empty(Reason::NoTargets).severity(Severity::Critical));
+            continue;
+        }
+        let mut missing = Vec::new();
+        for node in nodes.iter().filter(|node| node.is_cloud() && !young(node.metadata.creation_timestamp)) {
+            match is_eligible(service, node) {
+                Some(true) if !is_target(&scene, node) => missing.push(node),
+                Some(_) => {}
+                None => v.gaps.push(unread(service, node)),
+            }
+        }
+        if !missing.is_empty() {
+            v.gaps.extend(gaps);
+            v.findings.push(tell(&scene, &missing));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the controller would make it a target; `None` when that hangs on a label that is not read.
+fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
+    if node.metadata.deletion_timestamp.0.is_some()
+        || node.is_excluded_from_load_balancers()
+        || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
+    {
+        return Some(false);
+    }
+    match service.annotation("node-selector").filter(|text| !text.is_empty()) {
+        Some(text) => {
+            selector::parse(text).map_or(Some(false), |selector| selector.selects(&node.metadata.labels))
+        }
+        None => Some(true),
+    }
+}
+
+fn unread(service: &Service, node: &Node) -> Gap {
+    let path = service.reference().path();
+    let detail = format!("the node-selector of {path} asks for a label that is not read");
+    Gap::new(Node::NEED.key, Why::NotRead, detail).of(node.name())
+}
+
+fn is_target(scene: &Scene, node: &Node) -> bool {
+    scene.members.iter().any(|member| {
+        let by_id = member.server.is_some() && member.server == node.server_id();
+        by_id || scene.node(member).is_some_and(|found| found.name() == node.name())
+    })
+}
+
+fn tell(scene: &Scene, missing: &[&Node]) -> Finding {
+    let path = scene.service.reference().path();
+    let names: Vec<&str> = missing.iter().map(|node| node.name()).collect();
+    let says = format!("load balancer {} of {path} lacks {}", scene.lb.name, names.join(", "));
+    let without_id = missing.iter().filter(|node| node.spec.provider_id.is_empty()).count();
+    let mut finding = Finding::new(scene.service, says)
+        .discriminator("missing")
+        .because(match without_id {
+            0 => "The controller adds every node that is not excluded; a sync that fails before its targets leaves them out.",
+            _ => "The controller knows a node's server by its provider ID, and a node without one is no target.",
+        })
+        .shows(scene.lb, "targets")
+        .verify_hcloud(&["load-balancer", "describe", &scene.lb.name], "it lists every node's server as a target");
+    for node in missing.iter().take(8) {
+        finding = finding.shows(*node, "spec.providerID");
+    }
+    for node in missing.iter().skip(8) {
+        finding = finding.relates(*node);
+    }
+    finding.steps(scene.resync("adds the nodes that are missing"))
+}
