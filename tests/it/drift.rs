@@ -11,6 +11,7 @@ use crate::cases::{CASES, none};
 /// Real fields that no check reads and the slim types therefore drop, in kinds without a published Rust type.
 const DROPPED: &[&str] = &[
     "valuesContent",
+    "listeners",
     "label_selector",
     "blockOwnerDeletion",
     "controller",

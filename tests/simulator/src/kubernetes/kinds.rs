@@ -2,9 +2,13 @@
 
 /// (plural, kind, namespaced)
 const KINDS: &[(&str, &str, bool)] = &[
+    ("certificaterequests", "CertificateRequest", true),
     ("certificates", "Certificate", true),
+    ("challenges", "Challenge", true),
+    ("ciliuml2announcementpolicies", "CiliumL2AnnouncementPolicy", false),
     ("ciliumloadbalancerippools", "CiliumLoadBalancerIPPool", false),
     ("ciliumnodes", "CiliumNode", false),
+    ("clusterissuers", "ClusterIssuer", false),
     ("configmaps", "ConfigMap", true),
     ("csidrivers", "CSIDriver", false),
     ("csinodes", "CSINode", false),
@@ -16,16 +20,19 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("events", "Event", true),
     ("gatewayclasses", "GatewayClass", false),
     ("gateways", "Gateway", true),
+    ("grpcroutes", "GRPCRoute", true),
     ("helmchartconfigs", "HelmChartConfig", true),
     ("helmcharts", "HelmChart", true),
     ("httproutes", "HTTPRoute", true),
     ("ingressclasses", "IngressClass", false),
     ("ingresses", "Ingress", true),
+    ("issuers", "Issuer", true),
     ("jobs", "Job", true),
     ("leases", "Lease", true),
     ("namespaces", "Namespace", false),
     ("networkpolicies", "NetworkPolicy", true),
     ("nodes", "Node", false),
+    ("orders", "Order", true),
     ("persistentvolumeclaims", "PersistentVolumeClaim", true),
     ("persistentvolumes", "PersistentVolume", false),
     ("plans", "Plan", true),
@@ -40,8 +47,8 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("volumeattachments", "VolumeAttachment", false),
 ];
 
-/// The kind of a resource and whether it lives in a namespace.
-pub(crate) fn kind(plural: &str) -> Option<(&'static str, bool)> {
+/// The kind of a resource, by its plural, and whether it lives in a namespace.
+pub fn kind(plural: &str) -> Option<(&'static str, bool)> {
     KINDS.iter().find(|(known, ..)| *known == plural).map(|(_, kind, namespaced)| (*kind, *namespaced))
 }
 
