@@ -223,3 +223,17 @@ fn describe_namespaces(bundle: &mut Value) {
         }
     }
 }
+
+#[test]
+fn every_object_of_every_fixture_has_its_turn() {
+    for case in crate::cases::CASES.iter() {
+        let ordered: BTreeSet<&str> = order(&case.bundle).iter().map(|(need, _)| need.key).collect();
+        for need in NEEDS {
+            let is_object = matches!(need.from, Origin::Kubernetes(_));
+            let is_here = case.bundle["parts"][need.key].as_array().is_some_and(|all| !all.is_empty());
+            let is_left_out = NOT_CREATED.iter().any(|(key, _)| *key == need.key);
+            let has_turn = is_object && is_here && !is_left_out;
+            assert_eq!(ordered.contains(need.key), has_turn, "{}: {}", case.fixture.name(), need.key);
+        }
+    }
+}
