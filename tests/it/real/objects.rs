@@ -158,7 +158,7 @@ fn order(bundle: &Value) -> Vec<(&'static Need, Resource)> {
     let named_by = |key: &str| -> BTreeSet<&str> {
         let mut found = BTreeSet::from(["namespaces"]);
         objects(key).iter().for_each(|object| strings(object, &mut |text| found.extend(part_of.get(text))));
-        found.remove(key);
+        found.retain(|named| *named != key && keys.contains(named));
         found
     };
     let mut waits: BTreeMap<&str, BTreeSet<&str>> = keys.iter().map(|key| (*key, named_by(key))).collect();
