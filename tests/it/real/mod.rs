@@ -1,13 +1,16 @@
 //! The program against a real kube-apiserver with a real etcd, beside the simulator's kubelets and Hetzner API.
 //!
 //! `KUBEBUILDER_ASSETS` names the folder with `etcd`, `kube-apiserver` and `kubectl`, as for controller-runtime's envtest.
-//! Without it these tests say that they were skipped.
+//! Without it these tests say that they were skipped. `KAIROS_DOCTOR_CRDS` names a folder with published definitions of
+//! custom resources; without it those that are installed take anything, and the test of the published ones is skipped.
 
+mod definitions;
 mod fixes;
 mod incident;
 mod kubelet_words;
 mod objects;
 mod same;
+mod schemas;
 mod server;
 mod sight;
 
@@ -51,10 +54,7 @@ impl Real {
         let server =
             Server::start(Setup { assets, context: &context, authority: &authority, known_to_kubelets });
         server.kubectl(&["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac.yaml")]);
-        let gateways = bundle["parts"]["gateways"].as_array().is_some_and(|all| !all.is_empty());
-        // k3s always brings the first
-        let groups = ["helm.cattle.io", "gateway.networking.k8s.io"];
-        objects::define(&server, if gateways { &groups } else { &groups[..1] });
+        definitions::define(&server, &objects::custom_groups(&bundle));
         let created = objects::create(&server, &mut bundle);
         let simulator = Simulator::start(&bundle, options.signed_by(&authority));
         objects::set_status(&server, &bundle, created, simulator.kubelet_port());
@@ -154,7 +154,7 @@ impl Real {
             NEEDS.iter().filter_map(|need| Some((*need, review(&need.from)?))).unzip();
         let heard = || {
             let made =
-                self.server.kubectl_with(&["create", "-f", "-", "-o", "json"], &objects::list(&reviews));
+                self.server.kubectl_with(&["create", "-f", "-", "-o", "json"], &objects::documents(&reviews));
             let judged = objects::items(&made);
             assert_eq!(judged.len(), asked.len());
             asked.iter().zip(&judged).all(|(need, review)| {

@@ -1,26 +1,20 @@
 //! The objects of a fixture, created through the real API: what it refuses, no cluster has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use kairos_doctor_checks::facts::{NEEDS, Origin, Resource, need};
+use kairos_doctor_checks::facts::kubelet::ClusterCa;
+use kairos_doctor_checks::facts::{Kind, NEEDS, Need, Origin, Resource};
+use kairos_doctor_simulator::kind;
 use serde_json::{Value, json};
 
+use super::definitions::{self, named, version_read};
 use super::server::Server;
 
-/// Kinds in the order in which they are created: who is named in an `ownerReference` comes first.
-const ORDER: &[&str] = &[
-    "namespaces",
-    "helmcharts",
-    "helmchartconfigs",
-    "gateways",
-    "services",
-    "nodes",
-    "deployments",
-    "daemonsets",
-    "pods",
-    "endpointslices",
-    "events",
+/// Kubernetes objects of a bundle that are not created from there, and why.
+const NOT_CREATED: &[(&str, &str)] = &[
+    (ClusterCa::NEED.key, "the authority's own certificate is written instead"),
+    ("customresourcedefinitions", "those that are installed are whole"),
 ];
 
 /// What the server made of the objects of one need, still without their status.
@@ -48,53 +42,27 @@ pub fn bring_to_present(bundle: &mut Value) {
     walk(bundle, present.duration_since(now));
 }
 
-/// Defines the custom resources of those groups. The schemas take anything: what the published ones refuse is not tested
-/// here yet.
-pub fn define(server: &Server, groups: &[&str]) {
-    let mut all = Vec::new();
-    for need in NEEDS {
-        let Origin::Kubernetes(resource) = need.from else { continue };
-        if !resource.custom || !groups.contains(&resource.group) {
-            continue;
-        }
-        let Resource { group, plural, .. } = resource;
-        let kind = kind(need.key);
-        let version = |version: &&str| {
-            json!({"name": version, "served": true, "storage": *version == resource.versions[0],
-                "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}})
-        };
-        let versions: Vec<Value> = resource.versions.iter().map(version).collect();
-        let mut metadata = json!({"name": format!("{plural}.{group}")});
-        if group.ends_with(".k8s.io") {
-            // groups of the project are protected: their definitions name the review that allowed them
-            metadata["annotations"] = json!({"api-approved.kubernetes.io": "unapproved, a test"});
-        }
-        all.push(json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": metadata,
-            "spec": {"group": group, "scope": "Namespaced", "versions": versions,
-                "names": {"plural": plural, "kind": kind, "singular": kind.to_lowercase(), "listKind": format!("{kind}List")}}}));
-    }
-    if !all.is_empty() {
-        server.kubectl_with(&["create", "-f", "-"], &list(&all));
-        server.kubectl(&["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
-    }
+/// The groups of a cluster's custom resources.
+pub fn custom_groups(bundle: &Value) -> BTreeSet<&'static str> {
+    let has_some = |need: &Need| bundle["parts"][need.key].as_array().is_some_and(|all| !all.is_empty());
+    let group = |need: &&Need| match need.from {
+        // k3s always brings that one
+        Origin::Kubernetes(r) if r.custom && (r.group == "helm.cattle.io" || has_some(need)) => Some(r.group),
+        _ => None,
+    };
+    NEEDS.iter().filter_map(group).collect()
 }
 
 /// Creates every Kubernetes object of the bundle; in the bundle each gets the UID that the server gave it, wherever that
 /// stands: also in the names and labels of Hetzner load balancers.
 pub fn create(server: &Server, bundle: &mut Value) -> Vec<Created> {
     describe_namespaces(bundle);
+    let served = served(server);
     let mut all = Vec::new();
-    for key in ORDER {
-        let need = need(key).expect("it is a need");
-        let Origin::Kubernetes(resource) = need.from else { unreachable!("only these are in the list") };
+    for (need, resource) in order(bundle) {
+        let key = need.key;
         let wanted: Vec<Value> = bundle["parts"][key].as_array().into_iter().flatten().cloned().collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        let named = format!("{}.{}", resource.plural, resource.group);
-        let there = server.json(&["get", named.trim_end_matches('.'), "-A"]);
+        let there = server.json(&["get", &named(&resource), "-A"]);
         let there = there["items"].as_array().expect("a list has items");
         let is =
             |a: &Value, b: &Value| ["name", "namespace"].iter().all(|f| a["metadata"][f] == b["metadata"][f]);
@@ -103,12 +71,18 @@ pub fn create(server: &Server, bundle: &mut Value) -> Vec<Created> {
         for object in &mut objects {
             *object = there.iter().find(|t| is(t, object)).expect("it is there").clone();
         }
+        let version = match served.get(&named(&resource)) {
+            Some(served) => version_read(served, &resource).expect("a version is served that is read"),
+            None => resource.versions[0],
+        };
         let missing: Vec<Value> =
-            missing.into_iter().map(|object| complete(key, &resource, object)).collect();
+            missing.into_iter().map(|object| complete(&resource, version, object)).collect();
         if !missing.is_empty() {
             // strict: a field that does not exist would show that a fixture is not of this world
-            let made = server
-                .kubectl_with(&["create", "-f", "-", "--validate=strict", "-o", "json"], &list(&missing));
+            let made = server.kubectl_with(
+                &["create", "-f", "-", "--validate=strict", "-o", "json"],
+                &documents(&missing),
+            );
             objects.extend(items(&made));
         }
         for was in &wanted {
@@ -130,31 +104,84 @@ pub fn set_status(server: &Server, bundle: &Value, created: Vec<Created>, kubele
             if key == "nodes" {
                 status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = kubelet_port.into();
             }
+            // those without a status of their own got it at once
+            let is_set = object["status"] == status;
             object["status"] = status;
-            Some(object)
+            (!is_set).then_some(object)
         };
         let objects: Vec<Value> = objects.into_iter().filter_map(with_status).collect();
-        if !objects.is_empty() && !matches!(key, "namespaces" | "endpointslices" | "events") {
-            server.kubectl_with(&["replace", "--subresource=status", "-f", "-"], &list(&objects));
+        if !objects.is_empty() {
+            server.kubectl_with(&["replace", "--subresource=status", "-f", "-"], &documents(&objects));
         }
     }
 }
 
 /// What the API demands and a fixture leaves out.
-fn complete(key: &str, resource: &Resource, mut object: Value) -> Value {
-    object["kind"] = kind(key).into();
+pub fn complete(resource: &Resource, version: &str, mut object: Value) -> Value {
+    object["kind"] = kind(resource.plural).expect("every need has a kind").0.into();
     object["apiVersion"] = match resource.group {
-        "" => resource.versions[0].into(),
-        group => format!("{group}/{}", resource.versions[0]).into(),
+        "" => version.into(),
+        group => format!("{group}/{version}").into(),
     };
     object
 }
 
-/// The kind of a need's objects, by the name that the doctor gives them.
-fn kind(key: &str) -> String {
-    let need = need(key).expect("it is a need");
-    let one = need.load(&json!([{"metadata": {"name": "x"}}])).expect("an object with a name");
-    need.references(&one)[0].kind.to_string()
+/// The served versions of the custom resources that are defined.
+fn served(server: &Server) -> BTreeMap<String, Vec<String>> {
+    let defined = server.json(&["get", "crd"]);
+    let of = |d: &Value| (d["metadata"]["name"].as_str().unwrap().to_string(), definitions::served(d));
+    defined["items"].as_array().expect("a list has items").iter().map(of).collect()
+}
+
+/// The parts of a bundle that are Kubernetes objects, in the order in which they are created: what names the UID of another
+/// object, as its owner or what it is about, comes after it, and everything comes after the namespaces.
+///
+/// # Panics
+/// When two parts name each other.
+fn order(bundle: &Value) -> Vec<(&'static Need, Resource)> {
+    let is_left_out = |need: &Need| NOT_CREATED.iter().any(|(key, _)| *key == need.key);
+    let objects = |key: &str| bundle["parts"][key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let part = |need: &&'static Need| match need.from {
+        Origin::Kubernetes(resource) => Some((*need, resource)),
+        _ => None,
+    };
+    let is_here = |need: &Need| !is_left_out(need) && !objects(need.key).is_empty();
+    let mut left: Vec<(&Need, Resource)> =
+        NEEDS.iter().filter_map(part).filter(|(need, _)| is_here(need)).collect();
+
+    let keys: Vec<&str> = left.iter().map(|(need, _)| need.key).collect();
+    let uid = |object: &Value| object["metadata"]["uid"].as_str().map(String::from);
+    let mut part_of: BTreeMap<String, &str> = BTreeMap::new();
+    for key in &keys {
+        part_of.extend(objects(key).iter().filter_map(uid).map(|uid| (uid, *key)));
+    }
+    let named_by = |key: &str| -> BTreeSet<&str> {
+        let mut found = BTreeSet::from(["namespaces"]);
+        objects(key).iter().for_each(|object| strings(object, &mut |text| found.extend(part_of.get(text))));
+        found.retain(|named| *named != key && keys.contains(named));
+        found
+    };
+    let mut waits: BTreeMap<&str, BTreeSet<&str>> = keys.iter().map(|key| (*key, named_by(key))).collect();
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let next = left.iter().position(|(need, _)| waits[need.key].is_empty());
+        let next = left.remove(next.unwrap_or_else(|| panic!("these name each other: {waits:?}")));
+        waits.remove(next.0.key);
+        for keys in waits.values_mut() {
+            keys.remove(next.0.key);
+        }
+        ordered.push(next);
+    }
+    ordered
+}
+
+fn strings<'a>(value: &'a Value, see: &mut dyn FnMut(&'a str)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| strings(item, see)),
+        Value::Object(fields) => fields.values().for_each(|field| strings(field, see)),
+        Value::String(text) => see(text),
+        _ => {}
+    }
 }
 
 fn replace_uid(bundle: &mut Value, key: &str, object: &Value, new: &Value) {
@@ -172,8 +199,9 @@ fn replace_uid(bundle: &mut Value, key: &str, object: &Value, new: &Value) {
     *bundle = serde_json::from_str(&text).expect("only UIDs were replaced");
 }
 
-pub fn list(objects: &[Value]) -> String {
-    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
+/// The objects, one document after the other. Of a `List` kubectl is the judge, and not the server alone.
+pub fn documents(objects: &[Value]) -> String {
+    objects.iter().map(Value::to_string).collect()
 }
 
 /// The objects in what kubectl wrote, one document after the other.
@@ -192,6 +220,20 @@ fn describe_namespaces(bundle: &mut Value) {
     for name in named {
         if !all.iter().any(|namespace| namespace["metadata"]["name"] == name.as_str()) {
             all.push(json!({"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}}));
+        }
+    }
+}
+
+#[test]
+fn every_object_of_every_fixture_has_its_turn() {
+    for case in crate::cases::CASES.iter() {
+        let ordered: BTreeSet<&str> = order(&case.bundle).iter().map(|(need, _)| need.key).collect();
+        for need in NEEDS {
+            let is_object = matches!(need.from, Origin::Kubernetes(_));
+            let is_here = case.bundle["parts"][need.key].as_array().is_some_and(|all| !all.is_empty());
+            let is_left_out = NOT_CREATED.iter().any(|(key, _)| *key == need.key);
+            let has_turn = is_object && is_here && !is_left_out;
+            assert_eq!(ordered.contains(need.key), has_turn, "{}: {}", case.fixture.name(), need.key);
         }
     }
 }

@@ -24,11 +24,16 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// The folder with `etcd`, `kube-apiserver` and `kubectl`; without it the test says that it was skipped.
 pub fn assets(test: &str) -> Option<PathBuf> {
-    match std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty()) {
+    folder_of("KUBEBUILDER_ASSETS", test)
+}
+
+/// The folder that a variable names; without it the test says that it was skipped.
+pub fn folder_of(variable: &str, test: &str) -> Option<PathBuf> {
+    match std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
         Some(folder) => Some(folder.into()),
         None => {
             // Written to the stream itself: what goes through `eprintln` is shown of failed tests only.
-            let line = format!("SKIPPED real::{test}: KUBEBUILDER_ASSETS is not set\n");
+            let line = format!("SKIPPED real::{test}: {variable} is not set\n");
             std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
             None
         }

@@ -32,6 +32,7 @@ use tokio::runtime::Runtime;
 use http::{Site, serve};
 use kept::Kept;
 use kubelets::Addresses;
+pub use kubernetes::kinds::kind;
 pub use log::{Bytes, Request};
 pub use options::{Fault, KubeletPort, Options, Source, Target};
 use pki::Names;

@@ -52,8 +52,8 @@ const KINDS: &[(&str, &str, bool)] = &[
     ("volumeattachments", "VolumeAttachment", false),
 ];
 
-/// The kind of a resource and whether it lives in a namespace.
-pub(crate) fn kind(plural: &str) -> Option<(&'static str, bool)> {
+/// The kind of a resource, by its plural, and whether it lives in a namespace.
+pub fn kind(plural: &str) -> Option<(&'static str, bool)> {
     KINDS.iter().find(|(known, ..)| *known == plural).map(|(_, kind, namespaced)| (*kind, *namespaced))
 }
 

@@ -1,0 +1,146 @@
+//! The definitions of custom resources: the published ones, or without those ones that take anything.
+//!
+//! `KAIROS_DOCTOR_CRDS` names the folder that `tests/crds/fetch` filled, with one folder for each release.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use kairos_doctor_checks::facts::{NEEDS, Origin, Resource};
+use kairos_doctor_simulator::kind;
+use serde_json::{Value, json};
+
+use super::objects::documents;
+use super::server::{Server, folder_of};
+
+/// Custom resources for which no release in `tests/crds/fetch` has a definition, as `<plural>.<group>`.
+const UNPUBLISHED: &[&str] = &[];
+
+const FOLDER: &str = "KAIROS_DOCTOR_CRDS";
+
+/// The definitions that one release of a project publishes.
+pub struct Release {
+    /// Such as `gateway-api-v1.4.1-standard`.
+    pub name: String,
+    files: Vec<String>,
+}
+
+/// What is in the folder; channels that call themselves experimental come last.
+static RELEASES: LazyLock<Option<Vec<Release>>> = LazyLock::new(|| {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?);
+    let mut all: Vec<Release> = entries(&folder).iter().map(|path| Release::read(path)).collect();
+    all.sort_by_key(|release| (release.name.contains("experimental"), release.name.clone()));
+    assert!(!all.is_empty(), "{FOLDER} has no releases: {}", folder.display());
+    Some(all)
+});
+
+/// The published definitions; without them the test says that it was skipped.
+pub fn published(test: &str) -> Option<&'static [Release]> {
+    folder_of(FOLDER, test)?;
+    RELEASES.as_deref()
+}
+
+impl Release {
+    fn read(folder: &Path) -> Release {
+        let name = folder.file_name().expect("it has a name").to_string_lossy().into_owned();
+        let text =
+            |path: &PathBuf| fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        Release { name, files: entries(folder).iter().map(text).collect() }
+    }
+
+    /// The definition of that resource, if the release serves a version of it that is read.
+    pub fn definition(&self, resource: &Resource) -> Option<Value> {
+        let name = named(resource);
+        let line = format!("  name: {name}");
+        let text = self.files.iter().find(|text| text.lines().any(|l| l == line))?;
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let mut definition: Value = serde_saphyr::from_str_with_options(text, options)
+            .unwrap_or_else(|e| panic!("{}: {name}: {e}", self.name));
+        assert_eq!(definition["kind"], "CustomResourceDefinition", "{}: {name}", self.name);
+        // cert-manager's labels are templates of its chart: nothing in the schema, and no value that a label may have
+        definition["metadata"] = json!({"name": name, "annotations": definition["metadata"]["annotations"]});
+        version_read(&served(&definition), resource)?;
+        Some(definition)
+    }
+}
+
+/// Every custom resource that some check may read.
+pub fn custom() -> Vec<Resource> {
+    let mut seen = BTreeSet::new();
+    let resource = |from: &Origin| match from {
+        Origin::Kubernetes(resource) if resource.custom => Some(*resource),
+        _ => None,
+    };
+    NEEDS.iter().filter_map(|need| resource(&need.from)).filter(|r| seen.insert(named(r))).collect()
+}
+
+/// `<plural>.<group>`, as definitions and kubectl name resources.
+pub fn named(resource: &Resource) -> String {
+    format!("{}.{}", resource.plural, resource.group).trim_end_matches('.').into()
+}
+
+/// The versions that a definition serves.
+pub fn served(definition: &Value) -> Vec<String> {
+    let versions = definition["spec"]["versions"].as_array().expect("a definition has versions").iter();
+    versions.filter(|v| v["served"] == true).map(|v| v["name"].as_str().unwrap().to_string()).collect()
+}
+
+/// The version in which the program would read the resource.
+pub fn version_read(served: &[String], resource: &Resource) -> Option<&'static str> {
+    resource.versions.iter().copied().find(|version| served.iter().any(|s| s == version))
+}
+
+/// Custom resources of which no release has a definition, and that are not known for it.
+pub fn undefined(releases: &[Release]) -> Vec<String> {
+    let defined = |r: &Resource| releases.iter().any(|release| release.definition(r).is_some());
+    let known = |r: &Resource| UNPUBLISHED.contains(&&*named(r));
+    custom().iter().filter(|r| !known(r) && !defined(r)).map(named).collect()
+}
+
+/// Defines the custom resources of those groups: each as the first release has it, or to take anything.
+pub fn define(server: &Server, groups: &BTreeSet<&str>) {
+    let definition = |resource: &Resource| {
+        let of_release = |release: &Release| release.definition(resource);
+        let published = RELEASES.as_ref().and_then(|all| all.iter().find_map(of_release));
+        let may_lack = RELEASES.is_none() || UNPUBLISHED.contains(&&*named(resource));
+        assert!(published.is_some() || may_lack, "no release defines {}", named(resource));
+        published.unwrap_or_else(|| takes_anything(resource))
+    };
+    let wanted = custom().into_iter().filter(|resource| groups.contains(resource.group));
+    install(server, &wanted.map(|resource| definition(&resource)).collect::<Vec<_>>());
+}
+
+/// Installs definitions, and returns when their resources are served.
+pub fn install(server: &Server, definitions: &[Value]) {
+    if !definitions.is_empty() {
+        server.kubectl_with(&["create", "-f", "-"], &documents(definitions));
+        server.kubectl(&["wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"]);
+    }
+}
+
+fn takes_anything(resource: &Resource) -> Value {
+    let Resource { group, plural, .. } = resource;
+    let (kind, namespaced) = kind(plural).expect("every need has a kind");
+    let version = |version: &&str| {
+        json!({"name": version, "served": true, "storage": *version == resource.versions[0],
+            "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}})
+    };
+    let versions: Vec<Value> = resource.versions.iter().map(version).collect();
+    let mut metadata = json!({"name": named(resource)});
+    if group.ends_with(".k8s.io") {
+        // groups of the project are protected: their definitions name the review that allowed them
+        metadata["annotations"] = json!({"api-approved.kubernetes.io": "unapproved, a test"});
+    }
+    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata,
+        "spec": {"group": group, "scope": if namespaced { "Namespaced" } else { "Cluster" }, "versions": versions,
+            "names": {"plural": plural, "kind": kind, "singular": kind.to_lowercase(), "listKind": format!("{kind}List")}}})
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut all: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
+    all.sort();
+    all
+}
