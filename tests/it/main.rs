@@ -3,6 +3,7 @@
 mod advice;
 mod bundles;
 mod cases;
+mod causes;
 mod cross_fire;
 mod drift;
 mod evidence;
