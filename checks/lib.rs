@@ -28,4 +28,9 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &storage::default_storage_class::CHECK,
+    &storage::csi_registered::CHECK,
+    &k3s::placeholders_substituted::CHECK,
+    &k3s::helm_charts_installed::CHECK,
+    &k3s::k3s_disable_values::CHECK,
 ];
