@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use kairos_doctor_checks::domain::hccm_log::{Word, classify};
 use serde_json::Value;
 
 use super::addresses::Addresses;
+use super::controller_log;
 
 /// What was replaced, by kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Dictionary {
         let mut machines = names("nodes", &["metadata", "name"]);
         machines.extend(names("hcloud.servers", &["name"]));
         machines.extend(names("kubelets", &["node"]));
-        machines.extend(refused(parts));
+        machines.extend(controller_log::nodes(parts));
         self.tally.machines = self.enlist("node", machines);
         for (part, word) in [
             ("hcloud.load_balancers", "load-balancer"),
@@ -293,19 +293,6 @@ impl Dictionary {
         }
         out + rest
     }
-}
-
-/// The nodes that the controller's log names; one of them may be gone.
-fn refused(parts: &Value) -> impl Iterator<Item = String> {
-    let logs = parts["controller.log"].as_array().into_iter().flatten();
-    let lines = logs.flat_map(|log| log["lines"].as_array()).flatten();
-    let node = |line: &Value| match classify(line["text"].as_str()?)? {
-        Word::ServerNotFound { node } | Word::NodeIp { node, .. } if !node.is_empty() => {
-            Some(node.to_string())
-        }
-        _ => None,
-    };
-    lines.filter_map(node)
 }
 
 /// Numbered in their order, so that the pseudonyms sort as the names did.
