@@ -102,15 +102,14 @@ impl Found<'_> {
     }
 }
 
-/// `is still the template's <A>`, `still has <A> and 2 more in it`.
+/// `HelmChart traefik still has <A> and 2 more in it`.
 fn says(what: &str, names: &[(String, String)]) -> String {
     let mut unique: Vec<&str> = names.iter().map(|(_, name)| &**name).collect();
     unique.sort();
     unique.dedup();
     match unique[..] {
-        [only] => format!("{what} still has the template's {only} in it"),
-        [first, second] => format!("{what} still has the template's {first} and {second} in it"),
-        _ => format!("{what} still has the template's {} and {} more in it", unique[0], unique.len() - 1),
+        [only] => format!("{what} still has {only} in it"),
+        _ => format!("{what} still has {} and {} more in it", unique[0], unique.len() - 1),
     }
 }
 
@@ -156,7 +155,7 @@ fn of_workload<'a>(
         return Ok(());
     }
     let reference = workload.reference();
-    let mut finding = Finding::new(workload, says(&reference.to_string(), &names))
+    let mut finding = Finding::new(workload, says(&format!("{} {}", reference.kind, reference.name), &names))
         .because("It was started with that string, and asks Hetzner for something of that name.");
     for (path, _) in &names {
         finding = finding.shows(workload, path);
@@ -191,7 +190,7 @@ fn of_running(facts: &Facts, ccm: &Ccm, found: &mut Vec<Found>) -> Known<()> {
         source.relate(pod.reference());
         return Ok(());
     }
-    let what = format!("the running pod of {workload}");
+    let what = format!("the running pod of {}", workload.name);
     let mut finding = Finding::about(workload, says(&what, &names))
         .because("What it was made from has been mended; the pod was not made anew.");
     for (path, _) in &names {
@@ -219,7 +218,7 @@ fn of_log(facts: &Facts, ccm: &Ccm, v: &mut Verdict, found: &mut Vec<Found>) {
     let network = network.and_then(|key| {
         let said = heard.said.iter().find(|said| names(said))?;
         let Word::NetworkNotFound { name } = &said.word else { return None };
-        let says = format!("Secret {} still has the template's {name} in it", key.name);
+        let says = format!("Secret {} still has {name} in it", key.name);
         Some((key, said, says, name.to_string(), false))
     });
     let token = token.and_then(|key| {
