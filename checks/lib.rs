@@ -32,4 +32,9 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_has_targets::CHECK,
     &load_balancers::load_balancer_source_ranges::CHECK,
     &load_balancers::load_balancer_one_controller::CHECK,
+    &storage::default_storage_class::CHECK,
+    &storage::csi_registered::CHECK,
+    &k3s::placeholders_substituted::CHECK,
+    &k3s::helm_charts_installed::CHECK,
+    &k3s::k3s_disable_values::CHECK,
 ];

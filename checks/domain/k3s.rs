@@ -2,7 +2,7 @@
 //!
 //! Source: k3s-io/k3s `pkg/nodeconfig/nodeconfig.go`, `pkg/configfilearg/parser.go`.
 
-use crate::facts::kubernetes::Node;
+use crate::facts::kubernetes::{Node, is_placeholder};
 
 /// The arguments, a flag and its value as two items; empty when the annotation is not there.
 fn args(node: &Node) -> Vec<String> {
@@ -37,9 +37,30 @@ pub fn arg(node: &Node, flag: &str) -> Option<String> {
     arg_values(node, flag).pop()
 }
 
-/// The components that `--disable` names: lists are separated by commas, and the flag may be given again.
-pub fn disabled_components(node: &Node) -> Vec<String> {
+/// What `--disable` names: every value of it, and of those every part between commas (k3s `pkg/cli/server/server.go`).
+pub fn disabled(node: &Node) -> Vec<String> {
     let values = arg_values(node, "disable");
-    let items = values.iter().flat_map(|value| value.split(',')).map(|item| item.trim().to_string());
-    items.filter(|item| !item.is_empty()).collect()
+    let parts = values.iter().flat_map(|value| value.split(',')).map(str::trim);
+    parts.filter(|part| !part.is_empty()).map(str::to_string).collect()
+}
+
+/// A flag that is on or off: `--flag` and `--flag=true` are on.
+pub fn is_on(node: &Node, flag: &str) -> bool {
+    arg(node, flag).is_some_and(|value| value != "false")
+}
+
+/// Arguments whose value is a template's placeholder that nobody filled in: the flag and the value.
+pub fn placeholders(node: &Node) -> Vec<(String, String)> {
+    let all = args(node);
+    let mut found = Vec::new();
+    for (i, arg) in all.iter().enumerate() {
+        let (flag, value) = match arg.split_once('=') {
+            Some((flag, value)) => (flag, value),
+            None => (i.checked_sub(1).map_or("", |before| &*all[before]), &**arg),
+        };
+        if is_placeholder(value) {
+            found.push((flag.to_string(), value.to_string()));
+        }
+    }
+    found
 }

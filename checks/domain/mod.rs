@@ -10,5 +10,6 @@ pub mod hccm_log;
 pub mod k3s;
 pub mod kubelet;
 pub mod machines;
+pub mod near;
 pub mod owner;
 pub mod selector;

@@ -42,7 +42,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         .filter(|set| set.metadata.label(OF_SERVICE).is_some() && set.metadata.deletion_timestamp.0.is_none())
         .collect();
     let leaves_it_on = |node: &&&Node| {
-        k3s::has_args(node) && !k3s::disabled_components(node).iter().any(|item| item == "servicelb")
+        k3s::has_args(node) && !k3s::disabled(node).iter().any(|item| item == "servicelb")
     };
     let on: Vec<&Node> = servers.iter().filter(leaves_it_on).copied().collect();
     if on.is_empty() && sets.is_empty() {

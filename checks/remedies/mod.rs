@@ -2,7 +2,9 @@
 
 pub mod charts;
 pub mod controller;
+pub mod helm_jobs;
 pub mod k3s_config;
+pub mod placeholders;
 
 use serde_json::Value;
 

@@ -99,15 +99,16 @@ impl Values {
         }
     }
 
-    /// Every scalar that is a template's placeholder, such as `<HETZNER_REGION>`, with its path.
+    /// Every scalar that is a template's placeholder, such as `<HETZNER_REGION>`, with its path as evidence gives it:
+    /// `env.HCLOUD_NETWORK.value`, `devices[0]`, `annotations['a.b/c']`.
     pub fn placeholders(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();
         if let Values::Known(values) = self {
-            leaves(values, &mut Vec::new(), &mut |way, leaf| {
+            leaves(values, "", &mut |path, leaf| {
                 if let Value::String(text) = leaf
                     && is_placeholder(text)
                 {
-                    found.push((way.join("."), text.clone()));
+                    found.push((path.to_string(), text.clone()));
                 }
             });
         }
@@ -126,23 +127,24 @@ pub fn is_placeholder(text: &str) -> bool {
     })
 }
 
-fn leaves<'a>(value: &'a Value, way: &mut Vec<String>, see: &mut impl FnMut(&[String], &'a Value)) {
+fn leaves<'a>(value: &'a Value, path: &str, see: &mut impl FnMut(&str, &'a Value)) {
     match value {
         Value::Object(fields) => {
             for (key, value) in fields {
-                way.push(key.clone());
-                leaves(value, way, see);
-                way.pop();
+                let path = match (path, key.contains(['.', '['])) {
+                    (_, true) => format!("{path}['{key}']"),
+                    ("", false) => key.clone(),
+                    (_, false) => format!("{path}.{key}"),
+                };
+                leaves(value, &path, see);
             }
         }
         Value::Array(items) => {
             for (i, value) in items.iter().enumerate() {
-                way.push(i.to_string());
-                leaves(value, way, see);
-                way.pop();
+                leaves(value, &format!("{path}[{i}]"), see);
             }
         }
-        leaf => see(way, leaf),
+        leaf => see(path, leaf),
     }
 }
 
@@ -177,17 +179,19 @@ fn keep(value: &Value, way: &mut Vec<String>) -> Option<Value> {
             (!kept.is_empty()).then_some(Value::Object(kept))
         }
         Value::Array(items) => {
-            let kept: Vec<Value> = items
+            let kept: Vec<Option<Value>> = items
                 .iter()
                 .enumerate()
-                .filter_map(|(i, item)| {
+                .map(|(i, item)| {
                     way.push(i.to_string());
                     let kept = keep(item, way);
                     way.pop();
                     kept
                 })
                 .collect();
-            (!kept.is_empty() || (items.is_empty() && listed(way))).then_some(Value::Array(kept))
+            let some = kept.iter().any(Option::is_some) || (items.is_empty() && listed(way));
+            // what is dropped leaves its place, so that the others keep theirs
+            some.then(|| Value::Array(kept.into_iter().map(Option::unwrap_or_default).collect()))
         }
         Value::String(text) => string(text, way).map(|text| Value::String(text.to_string())),
         Value::Null => None,
@@ -266,12 +270,19 @@ mod tests {
         assert!(!text.contains("s3cr3t"), "{text}");
         assert_eq!(values.text("networking.enabled").as_deref(), Some("true"));
         assert_eq!(values.text("env.HCLOUD_NETWORK.value").as_deref(), Some("815"));
-        assert_eq!(values.placeholders(), [("extra.0".to_string(), "<HETZNER_REGION>".to_string())]);
+        assert_eq!(values.placeholders(), [("extra[1]".to_string(), "<HETZNER_REGION>".to_string())]);
     }
 
     #[test]
     fn what_is_written_back_reads_the_same() {
-        for text in ["", "{", "a: b: c", "routingMode: native\nMTU: 1450\n", "storageClasses: []\n"] {
+        for text in [
+            "",
+            "{",
+            "a: b: c",
+            "x: [y, '<NAME>']",
+            "routingMode: native\nMTU: 1450\n",
+            "storageClasses: []\n",
+        ] {
             let once = read(text);
             let json = serde_json::to_string(&once).unwrap();
             assert_eq!(serde_json::from_str::<Values>(&json).unwrap(), once, "{text}");
