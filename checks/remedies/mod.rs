@@ -2,7 +2,10 @@
 
 pub mod charts;
 pub mod controller;
+pub mod etcd;
 pub mod k3s_config;
+pub mod node_ip;
+pub mod registration;
 
 use serde_json::Value;
 
