@@ -24,7 +24,14 @@ pub use finding::{Act, Changes, Confidence, Evidence, Finding, ObjectRef, Step, 
 /// Every check, by code. A new one is a file in its area, its page, its fixtures and a line here.
 pub const ALL: &[&Check] = &[
     &nodes::api_server_answers::CHECK,
+    &nodes::node_name_matches_server::CHECK,
+    &nodes::node_ip_known_to_cloud::CHECK,
+    &nodes::node_provider_id::CHECK,
+    &nodes::node_initialized::CHECK,
+    &nodes::external_cloud_provider::CHECK,
+    &nodes::node_internal_ip::CHECK,
     &nodes::kubelet_certificate_covers_node_ip::CHECK,
+    &nodes::metrics_api::CHECK,
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
@@ -37,4 +44,5 @@ pub const ALL: &[&Check] = &[
     &k3s::placeholders_substituted::CHECK,
     &k3s::helm_charts_installed::CHECK,
     &k3s::k3s_disable_values::CHECK,
+    &k3s::etcd_member_address::CHECK,
 ];

@@ -141,7 +141,7 @@ impl Facts {
     }
 
     /// Whether at least one node proves that the Hetzner token shows this cluster's servers: its provider ID or its public
-    /// address is a server's. Private addresses repeat from project to project: one counts only where the server has the
+    /// address (in its status, or as k3s wrote it onto the Node) is a server's. Private addresses repeat from project to project: one counts only where the server has the
     /// node's name too, and no provider ID says otherwise.
     pub fn project(&self) -> Known<Project> {
         self.project.get_or_init(|| self.find_project()).clone()
@@ -170,6 +170,7 @@ impl Facts {
         for node in nodes.iter().filter(|n| n.is_cloud()) {
             let public = node.addresses("ExternalIP").chain(node.addresses("InternalIP")).filter_map(ip);
             if public.into_iter().any(of_server)
+                || node.told_addresses().filter_map(ip).any(of_server)
                 || node.provided_ips().filter_map(ip).any(|a| of_server(a) || private(node, a))
             {
                 return Ok(Project::Same);

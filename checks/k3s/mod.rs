@@ -3,3 +3,4 @@
 pub mod helm_charts_installed;
 pub mod k3s_disable_values;
 pub mod placeholders_substituted;
+pub mod etcd_member_address;

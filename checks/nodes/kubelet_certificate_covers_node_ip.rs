@@ -7,15 +7,15 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use serde_json::json;
-
 use crate::domain::addresses::{host_port, ip};
 use crate::domain::k3s;
 use crate::domain::kubelet::{Words, words};
 use crate::facts::kubelet::{Kubelet, LogProbe};
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::nodes::node_internal_ip;
+use crate::remedies::{etcd, node_ip};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD110",
@@ -24,7 +24,9 @@ pub const CHECK: Check = Check {
     examines: "nodes",
     severity: Severity::Critical,
     needs: &[&Node::NEED, &Kubelet::NEED, &LogProbe::NEED],
-    caused_by: &[],
+    // without an InternalIP the ExternalIP is dialled, which k3s's certificate does not carry
+    caused_by: &[Cause::here(&node_internal_ip::CHECK)
+        .when(|_, effect| effect.evidence.iter().any(|evidence| evidence.path.contains("type=ExternalIP")))],
     explain: include_str!("kubelet_certificate_covers_node_ip.md"),
     judge,
 };
@@ -232,65 +234,15 @@ impl<'a> Seen<'a> {
     /// the member moves with it.
     fn steps(&self, finding: Finding) -> Finding {
         let node = self.node;
-        let unit = if node.is_control_plane() { "k3s" } else { "k3s-agent" };
-        let restart = || {
-            let why = format!("on node {}: k3s asks for a new certificate at every start", node.name());
-            let restart = Step::on_node(why, &["sudo", "systemctl", "restart", unit]);
-            match node.is_control_plane() {
-                true => restart.hazard("the API of this server is away for some seconds"),
-                false => restart,
-            }
-        };
         // An ExternalIP is k3s's node-external-ip, which etcd does not know.
         let flag = if self.kind == "ExternalIP" { "node-external-ip" } else { "node-ip" };
-        if flag == "node-ip" && node.is_etcd() && self.etcd_address() != Some(self.address) {
-            return self.etcd_plan(finding);
+        if flag == "node-ip" && etcd::stops_with(node, self.address) {
+            return etcd::plan(finding, node, self.nodes, self.address);
         }
         if self.is_told(flag) {
-            return finding.step(restart());
+            return finding.step(node_ip::restart(node));
         }
-        // A file for each: one that held node-ip and is written over with another flag takes node-ip away.
-        let file = &*format!("/etc/rancher/k3s/config.yaml.d/90-{flag}.yaml");
-        let value = self.of_both_families();
-        let config = json!({flag: value});
-        let mut write = Step::write(
-            Changes::Node,
-            format!("on node {}: tells k3s its address, which then stands in the certificate", node.name()),
-            file,
-            config.clone(),
-        );
-        if let Some(other) = k3s::arg(node, flag) {
-            write = write.hazard(format!(
-                "k3s is already told {flag} {other}: if that stands on its command line, the file is not read; change it \
-                 there"
-            ));
-        } else if flag == "node-ip" && k3s::arg(node, "flannel-iface").is_some() {
-            write = write
-                .hazard("k3s takes its address from flannel-iface; name the private interface there instead");
-        }
-        let content = format!("{flag}: {value}\n");
-        finding.step(write).step(restart()).step(
-            Step::write(
-                Changes::Node,
-                "the same from the cloud-config of this node alone, never of one that several share",
-                "a file in /oem on that node",
-                json!({"write_files": [{"path": file, "permissions": "0600", "content": content}]}),
-            )
-            .for_good(),
-        )
-    }
-
-    /// The address, and in a dual-stack cluster the node's address of the other family after it: k3s does not start with
-    /// one alone.
-    fn of_both_families(&self) -> String {
-        let v6 = |cidr: &str| cidr.contains(':');
-        let cidrs = &self.node.spec.pod_cidrs;
-        let dual = cidrs.iter().any(|c| v6(c)) && cidrs.iter().any(|c| !v6(c));
-        let mut all = self.node.addresses(self.kind).filter_map(ip);
-        match all.find(|other| dual && other.is_ipv4() != self.address.is_ipv4()) {
-            Some(other) => format!("{},{other}", self.address),
-            None => self.address.to_string(),
-        }
+        finding.steps(node_ip::write(node, flag, &node_ip::both_families(node, self.kind, self.address)))
     }
 
     /// k3s knows the address already, and only the certificate is older. A node-ip that the kubelet alone was given stands
@@ -303,39 +255,5 @@ impl<'a> Seen<'a> {
         let settled = flag == "node-ip" && !past_k3s;
         given.any(|a| a == self.address)
             || settled && self.node.provided_ips().filter_map(ip).any(|a| a == self.address)
-    }
-
-    /// The address that the etcd member is registered with, as k3s writes it onto the Node.
-    fn etcd_address(&self) -> Option<IpAddr> {
-        ip(self.node.metadata.annotation("etcd.k3s.cattle.io/node-address")?)
-    }
-
-    fn etcd_plan(&self, finding: Finding) -> Finding {
-        let node = self.node;
-        let members = self.nodes.iter().filter(|n| n.is_etcd()).count();
-        let registered = match self.etcd_address() {
-            Some(address) => format!("registered as {address}"),
-            None => "registered with an address that the Node does not show".into(),
-        };
-        let finding = finding.shows(node, "metadata.annotations['etcd.k3s.cattle.io/node-address']");
-        let snapshot = Step {
-            changes: Changes::Nothing,
-            ..Step::on_node(
-                format!("on node {}: a snapshot first, whatever you decide", node.name()),
-                &["sudo", "k3s", "etcd-snapshot", "save"],
-            )
-        };
-        let plan = if members > 1 {
-            "move the members one after the other: delete the node, wait until etcd has dropped it, and let it join again \
-             with node-ip set from its first start"
-        } else {
-            "plan a maintenance window: stop k3s, run `k3s server --cluster-reset --node-ip=ADDRESS`, write node-ip, start k3s"
-        };
-        finding.step(snapshot).step(
-            Step::decide(format!("when to move this etcd member to {}; {plan}", self.address)).hazard(format!(
-                "do not write node-ip before: this node is an etcd member, {registered}, and k3s refuses to start when that \
-                 changes. A boot stage that writes node-ip does the same at the next boot"
-            )),
-        )
     }
 }

@@ -5,6 +5,9 @@ pub mod controller;
 pub mod helm_jobs;
 pub mod k3s_config;
 pub mod placeholders;
+pub mod etcd;
+pub mod node_ip;
+pub mod registration;
 
 use serde_json::Value;
 

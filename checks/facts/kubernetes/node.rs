@@ -91,6 +91,12 @@ impl Node {
             .map(str::trim)
     }
 
+    /// Addresses that k3s itself wrote onto the Node, before any cloud controller: Flannel's and the etcd member's.
+    pub fn told_addresses(&self) -> impl Iterator<Item = &str> {
+        let keys = ["flannel.alpha.coreos.com/public-ip", "etcd.k3s.cattle.io/node-address"];
+        keys.into_iter().filter_map(|key| self.metadata.annotation(key))
+    }
+
     /// The kubelet's port: as the node says, else the default.
     pub fn kubelet_port(&self) -> u16 {
         match self.status.daemon_endpoints.kubelet_endpoint.port {
