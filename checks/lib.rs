@@ -27,5 +27,8 @@ pub const ALL: &[&Check] = &[
     &nodes::kubelet_certificate_covers_node_ip::CHECK,
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
+    &load_balancers::load_balancer_location_exists::CHECK,
+    &load_balancers::load_balancer_network_zone::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &load_balancers::load_balancer_sync::CHECK,
 ];

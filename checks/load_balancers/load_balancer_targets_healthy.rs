@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
+use super::{load_balancer_network_zone, load_balancer_sync};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::{Check, Severity, Verdict};
+use crate::{Cause, Check, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD304",
@@ -28,7 +29,14 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
         &Firewall::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[
+        // the controller stops at the first error: ports and targets stay as they were
+        Cause::here(&load_balancer_network_zone::CHECK).when(|cause, effect| {
+            cause.severity.is_none_or(|s| s >= Severity::Error) && effect.discriminator == Some("no-targets")
+        }),
+        Cause::here(&load_balancer_sync::CHECK)
+            .when(|_, effect| matches!(effect.discriminator, Some("no-targets" | "no-ports" | "stale-port"))),
+    ],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
 };

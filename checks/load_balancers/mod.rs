@@ -2,6 +2,11 @@
 
 pub mod load_balancer_address;
 pub mod load_balancer_location;
+pub mod load_balancer_location_exists;
+pub mod load_balancer_network_zone;
+pub mod load_balancer_sync;
 pub mod load_balancer_targets_healthy;
+mod sync_codes;
 mod target_remedies;
 mod targets;
+mod zone_remedies;

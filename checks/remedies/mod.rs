@@ -3,6 +3,7 @@
 pub mod charts;
 pub mod controller;
 pub mod k3s_config;
+pub mod service_annotation;
 
 use serde_json::Value;
 
