@@ -31,4 +31,5 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_network_zone::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
     &load_balancers::load_balancer_sync::CHECK,
+    &load_balancers::load_balancer_annotations::CHECK,
 ];

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod hccm;
 pub mod k3s;
 pub mod kubelet;
+pub mod lb_annotations;
 pub mod machines;
 pub mod owner;
 pub mod spelling;

@@ -7,7 +7,8 @@ use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
 use crate::load_balancers::{
-    load_balancer_location, load_balancer_location_exists, load_balancer_network_zone, load_balancer_sync,
+    load_balancer_annotations, load_balancer_location, load_balancer_location_exists,
+    load_balancer_network_zone, load_balancer_sync,
 };
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
@@ -35,6 +36,8 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_location_exists::CHECK),
         Cause::here(&load_balancer_network_zone::CHECK).when(keeps_waiting),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&load_balancer_annotations::CHECK)
+            .when(|cause, _| load_balancer_annotations::aborts(cause)),
     ],
     explain: include_str!("load_balancer_address.md"),
     judge,

@@ -6,8 +6,9 @@ use crate::domain::hccm::{self, Ccm, Placement, last_event, load_balancer_of};
 use crate::facts::hetzner::LoadBalancer;
 use crate::facts::kubernetes::{Event, Service};
 use crate::facts::{Facts, Kind, Known};
+use crate::load_balancers::load_balancer_annotations;
 use crate::remedies::service_annotation::{self, LOCATION, ZONE, place_it};
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD301",
@@ -28,7 +29,8 @@ pub const CHECK: Check = Check {
         &Event::NEED,
         &LoadBalancer::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&load_balancer_annotations::CHECK)
+        .when(|cause, _| load_balancer_annotations::means(cause, &["location", "network-zone"]))],
     explain: include_str!("load_balancer_location.md"),
     judge,
 };

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
-use super::{load_balancer_network_zone, load_balancer_sync};
+use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
@@ -33,6 +33,10 @@ pub const CHECK: Check = Check {
         // the controller stops at the first error: ports and targets stay as they were
         Cause::here(&load_balancer_network_zone::CHECK).when(|cause, effect| {
             cause.severity.is_none_or(|s| s >= Severity::Error) && effect.discriminator == Some("no-targets")
+        }),
+        Cause::here(&load_balancer_annotations::CHECK).when(|cause, effect| {
+            load_balancer_annotations::aborts(cause)
+                && matches!(effect.discriminator, Some("no-targets" | "no-ports" | "stale-port"))
         }),
         Cause::here(&load_balancer_sync::CHECK)
             .when(|_, effect| matches!(effect.discriminator, Some("no-targets" | "no-ports" | "stale-port"))),
