@@ -222,19 +222,32 @@ impl<'a> Ccm<'a> {
 
     /// Where it would put a new load balancer for that Service. Annotations win over variables, an empty annotation
     /// resets, and where a location remains the zone is dropped.
+    ///
+    /// # Errors
+    /// A gap when it is for a variable to say that comes from a Secret or ConfigMap.
     pub fn placement(&self, service: &Service) -> Known<Placement> {
-        let location = match service.annotation("location") {
-            Some(location) => location,
-            None => self.value("HCLOUD_LOAD_BALANCERS_LOCATION")?,
+        Ok(self.placed(service)?.0)
+    }
+
+    /// The same, and what says so.
+    ///
+    /// # Errors
+    /// As [`Ccm::placement`].
+    pub fn placed(&self, service: &Service) -> Known<(Placement, Said)> {
+        let (location, said) = match service.annotation("location") {
+            Some(location) => (location, Said::Annotation),
+            None => (self.value(LOCATION)?, Said::Variable),
         };
         if !location.is_empty() {
-            return Ok(Placement::Location(location.into()));
+            return Ok((Placement::Location(location.into()), said));
         }
-        let zone = match service.annotation("network-zone") {
-            Some(zone) => zone,
-            None => self.value("HCLOUD_LOAD_BALANCERS_NETWORK_ZONE")?,
+        let (zone, said) = match service.annotation("network-zone") {
+            Some(zone) => (zone, Said::Annotation),
+            None => (self.value(NETWORK_ZONE)?, Said::Variable),
         };
-        Ok(if zone.is_empty() { Placement::Nowhere } else { Placement::NetworkZone(zone.into()) })
+        let placement =
+            if zone.is_empty() { Placement::Nowhere } else { Placement::NetworkZone(zone.into()) };
+        Ok((placement, said))
     }
 
     /// Whether a Boolean setting of a load balancer is on: the annotation, else the variable. What does not parse is off;
@@ -246,6 +259,17 @@ impl<'a> Ccm<'a> {
         };
         Ok(matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True"))
     }
+}
+
+/// The variables that place the load balancers of Services which do not say where.
+pub const LOCATION: &str = "HCLOUD_LOAD_BALANCERS_LOCATION";
+pub const NETWORK_ZONE: &str = "HCLOUD_LOAD_BALANCERS_NETWORK_ZONE";
+
+/// Who places a load balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Annotation,
+    Variable,
 }
 
 /// Where a load balancer goes.

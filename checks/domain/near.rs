@@ -1,5 +1,7 @@
 //! The name that somebody probably meant.
 
+use super::spelling::distance;
+
 /// The most that a misspelt name differs from the one that was meant.
 const MOST: usize = 2;
 
@@ -19,22 +21,6 @@ pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Opt
 
 fn words(name: &str) -> Vec<&str> {
     name.split(['-', '_', '.']).collect()
-}
-
-/// How many letters one has to put in, take out or change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let changed = corner + usize::from(letter != *other);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

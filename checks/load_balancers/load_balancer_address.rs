@@ -6,7 +6,10 @@ use crate::domain::owner::{self, Owner};
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
-use crate::load_balancers::load_balancer_location;
+use crate::load_balancers::{
+    load_balancer_annotations, load_balancer_location, load_balancer_location_exists,
+    load_balancer_network_zone, load_balancer_sync,
+};
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -28,13 +31,25 @@ pub const CHECK: Check = Check {
         &Server::NEED,
         &LoadBalancer::NEED,
     ],
-    caused_by: &[Cause::here(&load_balancer_location::CHECK)],
+    caused_by: &[
+        Cause::here(&load_balancer_location::CHECK),
+        Cause::here(&load_balancer_location_exists::CHECK),
+        Cause::here(&load_balancer_network_zone::CHECK).when(keeps_waiting),
+        Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&load_balancer_annotations::CHECK)
+            .when(|cause, _| load_balancer_annotations::aborts(cause)),
+    ],
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
 
 /// How long the controller may take: Hetzner makes a load balancer in seconds, and the controller retries after 5 s.
 const GRACE_SECONDS: i64 = 120;
+
+/// What is only an oddity keeps nobody waiting.
+fn keeps_waiting(cause: &Finding, _: &Finding) -> bool {
+    !matches!(cause.severity, Some(Severity::Info | Severity::Warning))
+}
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for service in facts.all::<Service>()?.iter().filter(|s| s.wants_load_balancer()) {

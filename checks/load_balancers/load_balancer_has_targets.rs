@@ -6,12 +6,13 @@
 //! count), HCCM `internal/hcops/load_balancer.go` (annotation `node-selector`, provider ID).
 
 use super::targets::{Reason, Scene};
+use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD306",
@@ -30,7 +31,14 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
         &Firewall::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[
+        // the controller stops at the first error, before the targets
+        Cause::here(&load_balancer_network_zone::CHECK)
+            .when(|cause, _| cause.severity.is_none_or(|severity| severity >= Severity::Error)),
+        Cause::here(&load_balancer_annotations::CHECK)
+            .when(|cause, _| load_balancer_annotations::aborts(cause)),
+        Cause::here(&load_balancer_sync::CHECK),
+    ],
     explain: include_str!("load_balancer_has_targets.md"),
     judge,
 };

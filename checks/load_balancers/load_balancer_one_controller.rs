@@ -41,9 +41,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         .iter()
         .filter(|set| set.metadata.label(OF_SERVICE).is_some() && set.metadata.deletion_timestamp.0.is_none())
         .collect();
-    let leaves_it_on = |node: &&&Node| {
-        k3s::has_args(node) && !k3s::disabled(node).iter().any(|item| item == "servicelb")
-    };
+    let leaves_it_on =
+        |node: &&&Node| k3s::has_args(node) && !k3s::disabled(node).iter().any(|item| item == "servicelb");
     let on: Vec<&Node> = servers.iter().filter(leaves_it_on).copied().collect();
     if on.is_empty() && sets.is_empty() {
         for node in servers.iter().filter(|node| !k3s::has_args(node)) {

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
+use super::{load_balancer_annotations, load_balancer_private_targets, load_balancer_sync};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::load_balancers::load_balancer_private_targets;
 use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
@@ -29,7 +29,16 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
         &Firewall::NEED,
     ],
-    caused_by: &[Cause::here(&load_balancer_private_targets::CHECK).when(through_a_firewall)],
+    caused_by: &[
+        Cause::here(&load_balancer_private_targets::CHECK).when(through_a_firewall),
+        // the controller stops at the first error: ports stay as they were
+        Cause::here(&load_balancer_annotations::CHECK).when(|cause, effect| {
+            load_balancer_annotations::aborts(cause)
+                && matches!(effect.discriminator, Some("no-ports" | "stale-port"))
+        }),
+        Cause::here(&load_balancer_sync::CHECK)
+            .when(|_, effect| matches!(effect.discriminator, Some("no-ports" | "stale-port"))),
+    ],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
 };

@@ -2,12 +2,13 @@
 
 pub mod charts;
 pub mod controller;
+pub mod etcd;
 pub mod helm_jobs;
 pub mod k3s_config;
-pub mod placeholders;
-pub mod etcd;
 pub mod node_ip;
+pub mod placeholders;
 pub mod registration;
+pub mod service_annotation;
 
 use serde_json::Value;
 

@@ -1,6 +1,7 @@
 //! The list of all checks, and the page of one.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use kairos_doctor_checks::domain::spelling::distance;
 use kairos_doctor_checks::engine::{Ranked, Report};
 use kairos_doctor_checks::{Check, Reach, Severity};
 use serde_json::{Value, json};
@@ -102,22 +103,6 @@ pub fn find<'a>(checks: &[&'a Check], name: &str) -> Result<&'a Check, String> {
         }
         None => Err(format!("there is no check `{shown}`; `kairos-doctor checks` lists them all")),
     }
-}
-
-/// How many letters to insert, drop or replace to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 /// The finding that a page ends with.
@@ -250,12 +235,5 @@ mod tests {
         assert!(wrong("api-server").contains("KD100"));
         assert!(wrong("something else entirely").contains("lists them all"));
         assert!(wrong("\u{1b}[31m").contains("`[31m`"));
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "ab"), 2);
-        assert_eq!(distance("a", "a"), 0);
     }
 }

@@ -113,6 +113,33 @@ const ADVICE: &[Advice] = &[
         &["give the cloud controller its network"],
         &["delete pod"],
     ),
+    // a location beats the zone that was meant, and a data centre is no location
+    (
+        "kd302/zone-as-location",
+        "KD302/Service/shop/web",
+        &["network-zone=eu-central", "cloud/location= "],
+        &["location=eu-central"],
+    ),
+    (
+        "kd302/placeholder",
+        "KD302/Deployment/kube-system/hcloud-cloud-controller-manager",
+        &["\"HCLOUD_LOAD_BALANCERS_LOCATION\":{\"value\":\"nbg1\"}", "rollout"],
+        &["annotate service"],
+    ),
+    // what is right by now is not set again
+    ("kd303/edited-to-mend", "KD303/Service/kube-system/traefik", &["load-balancer delete"], &["annotate"]),
+    (
+        "kd309/unread",
+        "KD309/Service/kube-system/traefik#unread",
+        &["http-redirect-http=true", "network-"],
+        &["null"],
+    ),
+    (
+        "kd309/value",
+        "KD309/Service/kube-system/traefik#value",
+        &["health-check-interval=15s", "use-private-ip=true"],
+        &[],
+    ),
 ];
 
 #[test]
