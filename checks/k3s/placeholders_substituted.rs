@@ -114,11 +114,17 @@ fn says(what: &str, names: &[(String, String)]) -> String {
 }
 
 fn of_values<'a>(object: &impl Kind, values: &Values, facts: &'a Facts) -> Option<Found<'a>> {
-    let names = values.placeholders();
+    let reference = object.reference();
+    let configs = facts.all::<HelmChartConfig>().unwrap_or_default();
+    let config = configs.iter().find(|config| config.reference().path() == reference.path());
+    let mut names = values.placeholders();
+    if reference.kind == "HelmChart" {
+        // what a HelmChartConfig says in its place is what Helm gets
+        names.retain(|(path, _)| config.is_none_or(|config| config.spec.values_content.text(path).is_none()));
+    }
     if names.is_empty() {
         return None;
     }
-    let reference = object.reference();
     let mut finding = Finding::new(object, says(&format!("{} {}", reference.kind, reference.name), &names))
         .because("Helm passes it on as it is, and what gets it asks Hetzner for something of that name.");
     for (path, _) in &names {
@@ -127,8 +133,6 @@ fn of_values<'a>(object: &impl Kind, values: &Values, facts: &'a Facts) -> Optio
     // Its HelmChart or HelmChartConfig is the other half of the same values.
     let charts = facts.all::<HelmChart>().unwrap_or_default();
     let chart = charts.iter().find(|chart| chart.reference().path() == reference.path());
-    let configs = facts.all::<HelmChartConfig>().unwrap_or_default();
-    let config = configs.iter().find(|config| config.reference().path() == reference.path());
     if let Some(chart) = chart {
         finding = finding.relates(chart);
     }

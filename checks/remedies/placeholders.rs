@@ -33,11 +33,11 @@ pub fn fill_in(
         }
     }
     if let (Some(chart), false) = (chart, values.is_empty()) {
-        finding = finding.steps(chart.set(
-            "replaces the placeholder by where the nodes are",
-            None,
-            Value::Object(values),
-        ));
+        let steps = chart.set("replaces the placeholder by where the nodes are", None, Value::Object(values));
+        let (name, namespace) = (&chart.chart.metadata.name, chart.chart.metadata.namespace.as_deref());
+        let job = format!("helm-install-{name}");
+        let get = ["get", "job", &job, "-n", namespace.unwrap_or_default()];
+        finding = finding.steps(steps).verify_kubectl(&get, "COMPLETIONS shows 1/1, of a job that is new");
     }
     if !open.is_empty() {
         finding =
