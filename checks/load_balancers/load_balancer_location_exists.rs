@@ -9,9 +9,10 @@ use crate::domain::{spelling, sync_error};
 use crate::facts::hetzner::{LoadBalancer, Location};
 use crate::facts::kubernetes::{Event, Service, is_placeholder};
 use crate::facts::{Facts, Kind, Known};
+use crate::k3s::placeholders_substituted;
 use crate::remedies::controller;
 use crate::remedies::service_annotation::{self, Change, LOCATION, Place, ZONE, apply, choose, place};
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD302",
@@ -33,7 +34,7 @@ pub const CHECK: Check = Check {
         &Location::NEED,
         &LoadBalancer::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&placeholders_substituted::CHECK)],
     explain: include_str!("load_balancer_location_exists.md"),
     judge,
 };

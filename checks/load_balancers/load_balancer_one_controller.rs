@@ -10,8 +10,9 @@ use crate::domain::hccm::{self, Ccm};
 use crate::domain::k3s;
 use crate::facts::kubernetes::{DaemonSet, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::k3s::k3s_disable_values;
 use crate::remedies::k3s_config;
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD312",
@@ -20,7 +21,9 @@ pub const CHECK: Check = Check {
     examines: "k3s servers",
     severity: Severity::Error,
     needs: &[hccm::NEEDS[0], hccm::NEEDS[1], hccm::NEEDS[2], &Service::NEED, &Node::NEED],
-    caused_by: &[],
+    caused_by: &[
+        Cause::here(&k3s_disable_values::CHECK).when(|cause, _| cause.discriminator == Some("servicelb"))
+    ],
     explain: include_str!("load_balancer_one_controller.md"),
     judge,
 };
