@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::load_balancer_network_zone::Scene;
 use crate::domain::hccm::{self, Placement, Said};
 use crate::facts::hetzner::{LoadBalancer, Network};
+use crate::facts::kubernetes::is_placeholder;
 use crate::facts::{Facts, Kind};
 use crate::remedies::service_annotation::{Change, LOCATION, Place, ZONE, apply, choose, place, see_address};
 use crate::{Changes, Finding, Severity, Step, Verdict};
@@ -98,7 +99,8 @@ impl<'a> Scene<'a> {
         let lb = self.lb?;
         let differs = |key: &'static str, noun, is: &str| {
             let says = self.service.annotation(key)?;
-            (!says.is_empty()).then_some(())?;
+            // a placeholder is another finding's
+            (!says.is_empty() && !is_placeholder(says)).then_some(())?;
             Some((says, noun, says != is))
         };
         let location = differs("location", "location", &lb.location.name);
