@@ -5,8 +5,9 @@
 //! - `what`: one sentence. `base`: the fixture it starts from; of a list the first is the cluster, the others give their
 //!   changes (and their healing). Without a base it starts from an empty cluster.
 //! - `change`: a JSON merge patch (RFC 7396), addressed by part and object: `nodes: {k1: {…}}`. Objects are named by
-//!   `namespace/name` or `name`, kubelets by `node address`, log probes by `node`; `null` removes one. A new object takes
-//!   its name from there, and may start as a copy: `like: k1`. Lists are replaced whole.
+//!   `namespace/name` or `name`, kubelets by `node address`, log probes (`pods.log`) by `node`, the controller's logs
+//!   (`controller.log`) by `pod` and, of the container before, `pod previous`; `null` removes one. A new object takes its
+//!   name from there, and may start as a copy: `like: k1`. Lists are replaced whole.
 //! - `also`: more of the change, which belongs to the picture and which no check needs to see it.
 //! - `gaps`: parts that could not be read: `{part: {why, detail, need}}`; `kubernetes` and `hcloud` stand for all of theirs.
 //! - `expect`: the complete list of findings in rank order, indented where folded: `KD301/Service/edge/web critical`.
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use include_dir::{Dir, DirEntry, include_dir};
-use kairos_doctor_checks::facts::{FORMAT, Facts, Gap, NEEDS, Need, Origin, Why, need};
+use kairos_doctor_checks::facts::{FORMAT, Facts, Gap, LogRead, NEEDS, Need, Origin, Why, need};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -347,7 +348,13 @@ fn identify(part: &Need, object: &mut Value, key: &str) {
             }
             None => drop(own.insert("node".into(), key.into())),
         },
-        Origin::PodLogs { .. } => drop(own.insert("node".into(), key.into())),
+        Origin::PodLogs { read: LogRead::Byte, .. } => drop(own.insert("node".into(), key.into())),
+        Origin::PodLogs { namespace, read: LogRead::Tail } => {
+            let previous = key.strip_suffix(" previous");
+            own.insert("namespace".into(), namespace.into());
+            own.insert("pod".into(), previous.unwrap_or(key).into());
+            own.insert("previous".into(), previous.map_or(Value::Null, |_| true.into()));
+        }
         Origin::Kubernetes(_) | Origin::KubernetesPath(_) | Origin::Connection => {}
     }
     merge(object, &Value::Object(own));

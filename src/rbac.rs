@@ -32,7 +32,7 @@ pub fn manifests() -> Vec<Value> {
                 rules.entry((r.group, name, verbs)).or_default().insert(r.plural.into());
             }
             Origin::KubernetesPath(path) => drop(paths.insert(path)),
-            Origin::PodLogs { namespace } => {
+            Origin::PodLogs { namespace, .. } => {
                 let rules = inside.entry(namespace).or_default();
                 rules.entry(("", None, &["get"])).or_default().insert("pods/log".into());
             }

@@ -3,6 +3,8 @@
 //! Source: hetznercloud/hcloud-cloud-controller-manager `6485324f` (`internal/hcops/load_balancer.go`,
 //! `hcloud/load_balancers.go`, `internal/config`), unchanged in the parts used here since v1.20.0.
 
+use std::cmp::Reverse;
+
 use crate::ObjectRef;
 use crate::facts::hetzner::LoadBalancer;
 use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Pod, PodSpec, Service};
@@ -267,6 +269,21 @@ pub fn load_balancer_of<'a>(facts: &'a Facts, service: &Service) -> Known<Option
     let all = facts.all::<LoadBalancer>()?;
     let labelled = all.iter().find(|lb| lb.service_uid() == Some(&service.metadata.uid));
     Ok(labelled.or_else(|| all.iter().find(|lb| lb.name == *load_balancer_name(service).as_str())))
+}
+
+/// The pod whose log says most, with the controller's container: of those that Kubernetes has put on a node, the one that
+/// restarted most often; of equals one that is ready. Only kube-system is looked at: logs of no other namespace are read.
+pub fn speaker(pods: &[Pod]) -> Option<(&Pod, &Container)> {
+    let alive = |pod: &&Pod| {
+        pod.metadata.namespace.as_deref() == Some("kube-system")
+            && !pod.is_over()
+            && pod.metadata.deletion_timestamp.0.is_none()
+            && !pod.spec.node_name.is_empty()
+    };
+    let all = pods.iter().filter(alive).filter_map(|pod| Some((pod, container_of(&pod.spec)?)));
+    all.min_by_key(|(pod, container)| {
+        (Reverse(pod.restarts(&container.name)), !pod.is_ready(), &pod.metadata.name)
+    })
 }
 
 fn container_of(spec: &PodSpec) -> Option<&Container> {

@@ -46,16 +46,21 @@ pub fn words(probe: &LogProbe) -> Words<'_> {
         gap.detail = format!("asked for a pod's log: {}", failure.detail).into();
         return Words::Nothing(gap);
     }
-    // A connection that ends is `EOF` to Go, during the handshake and after it: it clears no certificate.
-    let why = match probe.status {
+    let why = refusal(probe.status, message);
+    let said = if message.is_empty() { "nothing that tells" } else { message };
+    let detail = format!("asked for a pod's log, the API server answered {}: {said}", probe.status);
+    Words::Nothing(Gap::new(LogProbe::NEED.key, why, detail).of(probe.node.clone()))
+}
+
+/// What an answer without a log means. A connection that ends is `EOF` to Go, during the handshake and after it: it clears
+/// no certificate.
+pub(super) fn refusal(status: i64, message: &str) -> Why {
+    match status {
         401 | 403 => Why::Forbidden,
         _ if message.ends_with("net/http: TLS handshake timeout") => Why::TimedOut,
         _ if UNREACHED.iter().any(|text| message.starts_with(text)) => Why::Unreachable,
         _ => Why::Malformed,
-    };
-    let said = if message.is_empty() { "nothing that tells" } else { message };
-    let detail = format!("asked for a pod's log, the API server answered {}: {said}", probe.status);
-    Words::Nothing(Gap::new(LogProbe::NEED.key, why, detail).of(probe.node.clone()))
+    }
 }
 
 /// How a message begins when the API server did not get through to the kubelet.

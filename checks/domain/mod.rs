@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod cilium;
 pub mod cluster;
 pub mod hccm;
+pub mod hccm_log;
 pub mod k3s;
 pub mod kubelet;
 pub mod machines;

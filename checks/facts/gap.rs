@@ -89,6 +89,10 @@ impl Gap {
         }
     }
 
+    fn is_of_a_log(&self) -> bool {
+        self.need == "pods.log" || self.need == "controller.log"
+    }
+
     /// What the reader can do to close this gap; a table over source and reason.
     pub fn remedy(&self) -> &'static str {
         match (self.source(), self.why) {
@@ -120,7 +124,7 @@ impl Gap {
             ("kubernetes", Why::NotConfigured) => {
                 "name a kubeconfig with --kubeconfig, or a context with --context"
             }
-            ("kubernetes", Why::Unreachable | Why::TimedOut) if self.need == "pods.log" => {
+            ("kubernetes", Why::Unreachable | Why::TimedOut) if self.is_of_a_log() => {
                 "see whether `kubectl logs` works for pods of that node: the API server did not get through to its kubelet"
             }
             ("kubernetes", Why::Unreachable | Why::TimedOut) => {

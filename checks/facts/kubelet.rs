@@ -1,7 +1,7 @@
 //! What connections showed: the API server's, the kubelets' certificates, and the API server's own words about them.
 
 use super::wire::wire;
-use super::{Gap, Kind, Need, Origin, Text, Time, Why};
+use super::{Gap, Kind, LogRead, Need, Origin, Text, Time, Why};
 use crate::ObjectRef;
 
 wire! { "camelCase"
@@ -86,7 +86,8 @@ impl Kind for Kubelet {
 }
 
 impl Kind for LogProbe {
-    const NEED: Need = Need::made::<LogProbe>("pods.log", Origin::PodLogs { namespace: "kube-system" });
+    const NEED: Need =
+        Need::made::<LogProbe>("pods.log", Origin::PodLogs { namespace: "kube-system", read: LogRead::Byte });
     fn reference(&self) -> ObjectRef {
         ObjectRef::new("LogProbe", Some(&self.namespace), &format!("{} {}", self.node, self.pod))
     }

@@ -1,6 +1,7 @@
 //! What is known of a cluster: slim, wire-shaped objects, and for everything that is missing the reason.
 
 mod bundle;
+pub mod controller_log;
 mod gap;
 pub mod hetzner;
 pub mod kubelet;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 
 pub use bundle::{BundleError, FORMAT};
 pub use gap::{Gap, Known, Why};
-pub use need::{Collection, Kind, Need, Origin, Page, Part, Resource};
+pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource};
 pub use text::{MASK, Text};
 pub use wire::Time;
 
@@ -76,6 +77,7 @@ pub const NEEDS: &[&Need] = &[
     &hetzner::Zone::NEED,
     &kubelet::Kubelet::NEED,
     &kubelet::LogProbe::NEED,
+    &controller_log::ControllerLog::NEED,
 ];
 
 /// The need of that key.

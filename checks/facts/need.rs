@@ -43,12 +43,21 @@ pub enum Origin {
     KubernetesPath(&'static str),
     /// A list of the Hetzner Cloud API: `GET /v1/<path>`, items under the key of the same name.
     Hetzner(Collection),
-    /// Log lines of pods, one request each: `GET …/pods/<pod>/log` in the named namespace.
-    PodLogs { namespace: &'static str },
+    /// Logs of pods: `GET …/pods/<pod>/log` in the named namespace.
+    PodLogs { namespace: &'static str, read: LogRead },
     /// TLS handshakes with the kubelets; nothing is requested.
     Kubelets,
     /// What the connection itself showed; nothing more is requested.
     Connection,
+}
+
+/// How much of a log is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogRead {
+    /// One byte, which is thrown away: that there is an answer is what counts.
+    Byte,
+    /// The last lines, with the times at which they were written, of the container that runs or of the one before it.
+    Tail,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,8 +18,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{join, join_all, join3};
+use futures::future::{join, join_all, join4};
 use jiff::{Timestamp, Unit};
+use kairos_doctor_checks::facts::controller_log::ControllerLog;
 use kairos_doctor_checks::facts::kubelet::{ApiServer, ClusterCa, Kubelet, LogProbe};
 use kairos_doctor_checks::facts::kubernetes::{DaemonSet, Deployment, Namespace, Node, Pod, Version};
 use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Text, Why};
@@ -139,7 +140,7 @@ async fn read_hetzner(
     join_all(lists).await
 }
 
-/// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are, too.
+/// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are.
 async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progress: &Progress) -> Vec<Read> {
     let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
     // These two are waited for by others as well, each as soon as it is there.
@@ -156,17 +157,24 @@ async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progres
     };
     let needs = plan.needs.iter().filter(|need| need.source() == "kubernetes" && !is_made(need));
     let lists = needs.map(async |need| (*need, list(need).await));
+    let input = async |need: &'static Need| match plan.needs.contains(&need) {
+        true => list(need).await,
+        false => Err(not_asked(need)),
+    };
     let kubelets = async {
-        let input = async |need: &'static Need| match plan.needs.contains(&need) {
-            true => list(need).await,
-            false => Err(not_asked(need)),
-        };
         match plan.needs.contains(&&Kubelet::NEED) {
-            true => Some(read_kubelets(api, input, deadline, progress).await),
+            true => Some(read_kubelets(api, &input, deadline, progress).await),
             false => None,
         }
     };
-    let (lists, kubelets, authority) = join3(join_all(lists), kubelets, api.cluster_ca()).await;
+    let controller = async {
+        match plan.needs.contains(&&ControllerLog::NEED) {
+            true => Some(read_controller(api, &input).await),
+            false => None,
+        }
+    };
+    let (lists, kubelets, controller, authority) =
+        join4(join_all(lists), kubelets, controller, api.cluster_ca()).await;
     let mut all = lists;
     let mut put = |key: &Need, part: Known<Part>| {
         if let Some(need) = plan.needs.iter().find(|need| ***need == *key) {
@@ -179,6 +187,9 @@ async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progres
     if let Some((kubelets, probes)) = kubelets {
         put(&Kubelet::NEED, kubelets);
         put(&LogProbe::NEED, probes);
+    }
+    if let Some(log) = controller {
+        put(&ControllerLog::NEED, log);
     }
     all
 }
@@ -210,6 +221,12 @@ async fn read_kubelets(
         Err(gap) => Err(gap),
     };
     (Ok(kubelets), probes)
+}
+
+/// What the cloud controller says.
+async fn read_controller(api: &Kubernetes, input: impl AsyncFn(&'static Need) -> Known<Part>) -> Known<Part> {
+    let pods = input(&Pod::NEED).await?;
+    api.controller_log(items::<Pod>(&pods)).await
 }
 
 fn items<T: Kind>(part: &Part) -> &[T] {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use kairos_doctor_checks::domain::hccm_log::{Word, classify};
 use serde_json::Value;
 
 use super::addresses::Addresses;
@@ -124,6 +125,7 @@ impl Dictionary {
         let mut machines = names("nodes", &["metadata", "name"]);
         machines.extend(names("hcloud.servers", &["name"]));
         machines.extend(names("kubelets", &["node"]));
+        machines.extend(refused(parts));
         self.tally.machines = self.enlist("node", machines);
         for (part, word) in [
             ("hcloud.load_balancers", "load-balancer"),
@@ -293,6 +295,19 @@ impl Dictionary {
     }
 }
 
+/// The nodes that the controller's log names; one of them may be gone.
+fn refused(parts: &Value) -> impl Iterator<Item = String> {
+    let logs = parts["controller.log"].as_array().into_iter().flatten();
+    let lines = logs.flat_map(|log| log["lines"].as_array()).flatten();
+    let node = |line: &Value| match classify(line["text"].as_str()?)? {
+        Word::ServerNotFound { node } | Word::NodeIp { node, .. } if !node.is_empty() => {
+            Some(node.to_string())
+        }
+        _ => None,
+    };
+    lines.filter_map(node)
+}
+
 /// Numbered in their order, so that the pseudonyms sort as the names did.
 fn numbered(word: &str, names: BTreeSet<String>) -> HashMap<String, String> {
     let digits = names.len().to_string().len();
@@ -318,7 +333,7 @@ fn home(text: String) -> String {
 }
 
 fn is_domain(name: &str) -> bool {
-    const EVERYBODYS: &[&str] = &["cluster.local", "svc", "kubernetes.default", "localhost"];
+    const EVERYBODYS: &[&str] = &["cluster.local", "svc", "kubernetes.default", "localhost", "hetzner.cloud"];
     let end = name.rsplit('.').next().unwrap_or_default();
     name.contains('.')
         && end.len() >= 2

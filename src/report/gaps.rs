@@ -91,6 +91,7 @@ fn what(need: &str) -> String {
     match need {
         "hcloud" | "kubernetes" | "kubelets" => String::new(),
         "pods.log" => "pods/log".into(),
+        "controller.log" => "the cloud controller's log".into(),
         need => clean(need.strip_prefix("hcloud.").unwrap_or(need)).replace('_', " "),
     }
 }

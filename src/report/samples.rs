@@ -70,6 +70,7 @@ pub fn bundle(certificates: &[usize]) -> Value {
             "endpointslices": [{"metadata": {"name": "web-1", "namespace": "edge", "labels": {"kubernetes.io/service-name": "web"}},
                 "endpoints": [{"addresses": ["127.8.0.1"], "nodeName": "k1"}]}],
             "events": [], "deployments": [], "gateways": [], "helmcharts": [], "helmchartconfigs": [], "pods.log": [],
+            "controller.log": [],
             "daemonsets": [{"metadata": {"name": "cilium", "namespace": "kube-system"}, "spec": {"template": {"spec":
                 {"containers": [{"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.18.2"}]}}}}],
             "kubelets": nodes.iter().map(|n| &n.2).collect::<Vec<_>>(),

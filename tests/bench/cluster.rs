@@ -27,6 +27,7 @@ pub fn cluster(nodes: usize) -> Value {
     // the simulator makes certificates and answers of its own for what is not recorded
     parts.remove("kubelets");
     parts.remove("pods.log");
+    parts.remove("controller.log");
     grow_nodes(parts, nodes);
     grow_pods(parts, nodes);
     grow_services(parts, nodes);

@@ -158,6 +158,12 @@ impl Pod {
         self.status.phase == "Failed" || self.status.phase == "Succeeded"
     }
 
+    /// How often that container was started again.
+    pub fn restarts(&self, container: &str) -> i64 {
+        let of = self.status.container_statuses.iter().find(|status| status.name == *container);
+        of.map_or(0, |status| status.restart_count)
+    }
+
     pub fn is_running(&self) -> bool {
         self.status.phase == "Running"
     }

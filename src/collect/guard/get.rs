@@ -2,7 +2,7 @@
 
 use http::header::{ACCEPT, HeaderValue};
 use http::{Method, Request};
-use kairos_doctor_checks::facts::{Need, Origin};
+use kairos_doctor_checks::facts::{LogRead, Need, Origin};
 use kube::client::Body;
 
 use super::Refused;
@@ -13,7 +13,11 @@ const JSON: &str = "application/json";
 const DISCOVERY: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;q=0.9";
 
-/// A `GET` that is on the list. It can be made from a need or for the log probe, and in no other way.
+/// How much of a log is asked for at most: its last lines, and of these so many bytes.
+pub const LOG_LINES: usize = 200;
+pub const LOG_BYTES: usize = 64 * 1024;
+
+/// A `GET` that is on the list. It can be made from a need or for a log, and in no other way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Get {
     target: String,
@@ -77,17 +81,30 @@ impl Get {
     /// One byte of the last line of a container's log: enough for the API server to dial the kubelet.
     ///
     /// # Errors
-    /// When the need is no log, or pod and container have no names that Kubernetes would give.
+    /// When the need asks for more or is no log, or pod and container have no names that Kubernetes would give.
     pub fn log(need: &Need, pod: &str, container: &str) -> Result<Get, Refused> {
-        let Origin::PodLogs { namespace } = need.from else {
-            return Err(Refused::new(format!("a log for `{}`", need.key)));
+        Get::of_log(need, LogRead::Byte, pod, container, "tailLines=1&limitBytes=1")
+    }
+
+    /// The last lines of a container's log, or with `previous` of the container before it, each with its time.
+    ///
+    /// # Errors
+    /// When the need does not read lines, or pod and container have no names that Kubernetes would give.
+    pub fn tail(need: &Need, pod: &str, container: &str, previous: bool) -> Result<Get, Refused> {
+        let previous = if previous { "&previous=true" } else { "" };
+        let query = format!("tailLines={LOG_LINES}&limitBytes={LOG_BYTES}&timestamps=true{previous}");
+        Get::of_log(need, LogRead::Tail, pod, container, &query)
+    }
+
+    fn of_log(need: &Need, how: LogRead, pod: &str, container: &str, query: &str) -> Result<Get, Refused> {
+        let namespace = match need.from {
+            Origin::PodLogs { namespace, read } if read == how => namespace,
+            _ => return Err(Refused::new(format!("a log for `{}`", need.key))),
         };
         if !is_name(pod) || !is_label(container) {
             return Err(Refused::new("a log of a pod or container without a proper name"));
         }
-        let target = format!(
-            "/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&tailLines=1&limitBytes=1"
-        );
+        let target = format!("/api/v1/namespaces/{namespace}/pods/{pod}/log?container={container}&{query}");
         Ok(Get { target, accept: "application/json, */*" })
     }
 

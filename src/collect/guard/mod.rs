@@ -14,7 +14,7 @@ use http::Method;
 use http::header::{ACCEPT, HeaderMap};
 use http::request::Parts;
 
-pub use get::{Get, PageOf};
+pub use get::{Get, LOG_BYTES, PageOf};
 pub use layer::{Guard, Guarded};
 pub use template::templates;
 
@@ -50,7 +50,7 @@ pub fn check(request: &Parts, has_body: bool) -> Result<(), Refused> {
     if request.uri.scheme().is_some() || request.uri.authority().is_some() {
         return Err(Refused::new("a request to a host of its own"));
     }
-    template::matching(request.uri.path())?.check_query(request.uri.query())
+    template::check(request.uri.path(), request.uri.query())
 }
 
 /// Credentials and encodings are added further in; from outside only `accept` has a reason to come.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use kairos_doctor_checks::facts::{NEEDS, Need, Origin};
+use kairos_doctor_checks::facts::{LogRead, NEEDS, Need, Origin};
 
 use super::Refused;
+use super::get::{LOG_BYTES, LOG_LINES};
 
 /// The longest name, and the longest path segment: RFC 1123 subdomains, as the API server limits names of pods.
 const LONGEST_NAME: usize = 253;
@@ -31,7 +32,7 @@ enum Segment {
 enum Query {
     Nothing,
     List { field_selector: Option<&'static str> },
-    Log,
+    Log(LogRead),
 }
 
 static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
@@ -50,8 +51,11 @@ fn of(need: &Need) -> Vec<Template> {
             resource.versions.iter().map(|version| Template::new(&resource.path(version), query())).collect()
         }
         Origin::KubernetesPath(path) => vec![Template::new(path, Query::Nothing)],
-        Origin::PodLogs { namespace } => {
-            vec![Template::new(&format!("/api/v1/namespaces/{namespace}/pods/{{name}}/log"), Query::Log)]
+        Origin::PodLogs { namespace, read } => {
+            vec![Template::new(
+                &format!("/api/v1/namespaces/{namespace}/pods/{{name}}/log"),
+                Query::Log(read),
+            )]
         }
         Origin::Hetzner(_) | Origin::Kubelets | Origin::Connection => Vec::new(),
     }
@@ -63,12 +67,20 @@ pub fn templates() -> Vec<String> {
     lines.into_iter().collect()
 }
 
-/// The template of a path, compared segment by segment. No listed path and no name needs an escape, so a `%` is refused
-/// wherever it stands; with it go the ways to hide a slash or a dot.
-pub(super) fn matching(path: &str) -> Result<&'static Template, Refused> {
-    let refused = || Refused::new(format!("path {}", shown(path)));
-    let segments: Vec<&str> = path.strip_prefix('/').ok_or_else(refused)?.split('/').collect();
-    TEMPLATES.iter().find(|template| template.matches(&segments)).ok_or_else(refused)
+/// Whether one of the path's templates has such a query. Paths are compared segment by segment. No listed path and no name
+/// needs an escape, so a `%` is refused wherever it stands; with it go the ways to hide a slash or a dot.
+pub(super) fn check(path: &str, query: Option<&str>) -> Result<(), Refused> {
+    let unlisted = Refused::new(format!("path {}", shown(path)));
+    let Some(path) = path.strip_prefix('/') else { return Err(unlisted) };
+    let segments: Vec<&str> = path.split('/').collect();
+    let mut refused = unlisted;
+    for template in TEMPLATES.iter().filter(|template| template.matches(&segments)) {
+        match template.check_query(query) {
+            Ok(()) => return Ok(()),
+            Err(why) => refused = why,
+        }
+    }
+    Err(refused)
 }
 
 impl Template {
@@ -90,7 +102,7 @@ impl Template {
 
     /// Whether the query is one that this path may have: each key once, each value in its bounds, escaped as the doctor
     /// escapes it and in no other way.
-    pub(super) fn check_query(&self, query: Option<&str>) -> Result<(), Refused> {
+    fn check_query(&self, query: Option<&str>) -> Result<(), Refused> {
         let mut seen: Vec<(&str, String)> = Vec::new();
         for pair in query.into_iter().flat_map(|query| query.split('&')) {
             let refused = || Refused::new(format!("query `{}`", shown(pair)));
@@ -114,9 +126,12 @@ impl Template {
             }
             (Query::List { .. }, "continue") => is_token(value),
             (Query::List { field_selector }, "fieldSelector") => *field_selector == Some(value),
-            (Query::Log, "container") => is_label(value),
-            (Query::Log, "tailLines" | "limitBytes") => value == "1",
-            (Query::Log, "previous") => matches!(value, "true" | "false"),
+            (Query::Log(_), "container") => is_label(value),
+            (Query::Log(LogRead::Byte), "tailLines" | "limitBytes") => value == "1",
+            (Query::Log(LogRead::Byte), "previous") => matches!(value, "true" | "false"),
+            (Query::Log(LogRead::Tail), "tailLines") => value == LOG_LINES.to_string(),
+            (Query::Log(LogRead::Tail), "limitBytes") => value == LOG_BYTES.to_string(),
+            (Query::Log(LogRead::Tail), "timestamps" | "previous") => value == "true",
             _ => false,
         }
     }
@@ -127,7 +142,8 @@ impl Template {
             Query::Nothing => &[],
             Query::List { field_selector: None } => &["limit"],
             Query::List { field_selector: Some(_) } => &["limit", "fieldSelector"],
-            Query::Log => &["container", "tailLines", "limitBytes"],
+            Query::Log(LogRead::Byte) => &["container", "tailLines", "limitBytes"],
+            Query::Log(LogRead::Tail) => &["container", "tailLines", "limitBytes", "timestamps"],
         }
     }
 
@@ -146,7 +162,12 @@ impl Template {
             Query::List { field_selector: Some(selector) } => {
                 format!("?fieldSelector={selector}&limit={{1..500}}&continue={{token}}")
             }
-            Query::Log => "?container={name}&tailLines=1&limitBytes=1&previous={true|false}".into(),
+            Query::Log(LogRead::Byte) => {
+                "?container={name}&tailLines=1&limitBytes=1&previous={true|false}".into()
+            }
+            Query::Log(LogRead::Tail) => format!(
+                "?container={{name}}&tailLines={LOG_LINES}&limitBytes={LOG_BYTES}&timestamps=true[&previous=true]"
+            ),
         };
         format!("GET /{}{query}", segments.join("/"))
     }

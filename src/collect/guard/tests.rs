@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request};
+use kairos_doctor_checks::facts::controller_log::ControllerLog;
 use kairos_doctor_checks::facts::kubelet::LogProbe;
 use kairos_doctor_checks::facts::kubernetes::{Event, Gateway, Pod, Version};
 use kairos_doctor_checks::facts::{Kind, NEEDS, Origin};
@@ -25,6 +26,9 @@ fn refused(target: &str) {
 /// Every `Get` that can be made.
 fn all() -> Vec<Get> {
     let mut all = vec![Get::groups(), Get::log(&LogProbe::NEED, "cilium-abc.d", "cilium-agent").unwrap()];
+    all.extend(
+        [false, true].map(|previous| Get::tail(&ControllerLog::NEED, "hccm-abc.d", "c", previous).unwrap()),
+    );
     for need in NEEDS {
         let versions: &[&str] = match need.from {
             Origin::Kubernetes(resource) => resource.versions,
@@ -57,17 +61,26 @@ fn a_get_is_made_of_what_a_need_says_and_nothing_else() {
     assert!(Get::of(&Pod::NEED, "v1", PageOf { limit: 5, after: Some("a b") }).is_err());
     assert!(Get::of(&LogProbe::NEED, "v1", PageOf::FIRST).is_err());
     assert!(Get::log(&Pod::NEED, "a", "b").is_err());
+    assert!(Get::log(&ControllerLog::NEED, "a", "b").is_err());
+    assert!(Get::tail(&LogProbe::NEED, "a", "b", false).is_err());
+    assert!(Get::tail(&Pod::NEED, "a", "b", false).is_err());
     for hostile in
         ["", ".", "..", "a/../../secrets", "a%2fb", "A", "a?follow=true", "a\u{0}", "-a", "a.", "é"]
     {
         assert!(Get::log(&LogProbe::NEED, hostile, "c").is_err(), "{hostile}");
         assert!(Get::log(&LogProbe::NEED, "p", hostile).is_err(), "{hostile}");
+        assert!(Get::tail(&ControllerLog::NEED, hostile, "c", true).is_err(), "{hostile}");
+        assert!(Get::tail(&ControllerLog::NEED, "p", hostile, true).is_err(), "{hostile}");
     }
     assert!(Get::log(&LogProbe::NEED, &"a".repeat(254), "c").is_err());
     assert_eq!(Get::of(&Version::NEED, "", PageOf::FIRST).unwrap().target(), "/version");
     assert_eq!(
         Get::of(&Event::NEED, "v1", PageOf::FIRST).unwrap().target(),
         "/api/v1/events?limit=500&fieldSelector=type%3DWarning%2CinvolvedObject.kind%21%3DPod"
+    );
+    assert_eq!(
+        Get::tail(&ControllerLog::NEED, "p", "c", true).unwrap().target(),
+        "/api/v1/namespaces/kube-system/pods/p/log?container=c&tailLines=200&limitBytes=65536&timestamps=true&previous=true"
     );
     let beta = Get::of(&Gateway::NEED, "v1beta1", PageOf { limit: 1, after: Some("a=") }).unwrap();
     assert_eq!(beta.target(), "/apis/gateway.networking.k8s.io/v1beta1/gateways?limit=1&continue=a%3D");
@@ -161,6 +174,45 @@ fn query_keys_and_their_values_are_listed() {
     refused("/api/v1/namespaces/kube-system/pods/../log?container=c&tailLines=1&limitBytes=1");
 }
 
+/// One byte, or the last lines with their times: nothing between, and nothing that never ends.
+#[test]
+fn of_a_log_a_byte_or_its_end_is_read() {
+    let path = "/api/v1/namespaces/kube-system/pods/a/log";
+    let tail = format!("{path}?container=c&tailLines=200&limitBytes=65536&timestamps=true");
+    assert!(asked("GET", &tail).is_ok());
+    assert!(asked("GET", &format!("{tail}&previous=true")).is_ok());
+    for more in [
+        "previous=false",
+        "follow=true",
+        "insecureSkipTLSVerifyBackend=true",
+        "sinceTime=2026-11-23T09%3A00%3A00Z",
+        "sinceSeconds=1",
+        "stream=All",
+        "timestamps=true",
+        "limit=500",
+    ] {
+        refused(&format!("{tail}&{more}"));
+    }
+    for query in [
+        "container=c&tailLines=200&limitBytes=65536",
+        "container=c&tailLines=200&limitBytes=65536&timestamps=false",
+        "container=c&tailLines=200&limitBytes=65537&timestamps=true",
+        "container=c&tailLines=201&limitBytes=65536&timestamps=true",
+        "container=c&tailLines=0200&limitBytes=65536&timestamps=true",
+        "container=c&tailLines=200&limitBytes=1&timestamps=true",
+        "container=c&tailLines=1&limitBytes=65536&timestamps=true",
+        "container=c&tailLines=1&limitBytes=1&timestamps=true",
+        "container=c&tailLines=200&timestamps=true",
+        "container=c&limitBytes=65536&timestamps=true",
+        "tailLines=200&limitBytes=65536&timestamps=true",
+        "container=C&tailLines=200&limitBytes=65536&timestamps=true",
+    ] {
+        refused(&format!("{path}?{query}"));
+    }
+    refused(&tail.replace("kube-system", "default"));
+    refused(&tail.replace("/a/log", "/a/exec"));
+}
+
 #[test]
 fn other_methods_headers_and_bodies_are_refused() {
     for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "get", "WATCH"] {
@@ -237,6 +289,9 @@ fn requests() -> impl Strategy<Value = Request<Vec<u8>>> {
         "container=c",
         "tailLines=1",
         "limitBytes=1",
+        "tailLines=200",
+        "limitBytes=65536",
+        "timestamps=true",
         "previous=true",
         "insecureSkipTLSVerifyBackend=true",
         "continue=abc",
@@ -276,7 +331,7 @@ fn harmless(request: &Request<Vec<u8>>) -> bool {
     let keys: Vec<&str> =
         query.split('&').filter(|p| !p.is_empty()).map(|p| p.split('=').next().unwrap()).collect();
     let known = ["limit", "continue", "fieldSelector"];
-    let of_log = ["container", "tailLines", "limitBytes", "previous"];
+    let of_log = ["container", "tailLines", "limitBytes", "timestamps", "previous"];
     request.method() == Method::GET
         && request.body().is_empty()
         && request.headers().keys().all(|name| name == "accept")
@@ -301,7 +356,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_get_that_reaches_further(pod in "\\PC{0,40}", container in "\\PC{0,40}", token in "\\PC{0,60}") {
-        for get in [Get::log(&LogProbe::NEED, &pod, &container), Get::of(&Pod::NEED, "v1", PageOf { limit: 9, after: Some(&token) })] {
+        for get in [Get::log(&LogProbe::NEED, &pod, &container), Get::tail(&ControllerLog::NEED, &pod, &container, true), Get::of(&Pod::NEED, "v1", PageOf { limit: 9, after: Some(&token) })] {
             let Ok(get) = get else { continue };
             prop_assert_eq!(check(&get.request().into_parts().0, false), Ok(()));
         }

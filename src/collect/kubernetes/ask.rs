@@ -136,7 +136,7 @@ impl Answer {
 }
 
 /// The body up to the cap, and whether it ended there.
-async fn read(mut body: Body, cap: usize) -> Result<(Vec<u8>, bool), Failure> {
+pub(super) async fn read(mut body: Body, cap: usize) -> Result<(Vec<u8>, bool), Failure> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Failure::of(&e))?;

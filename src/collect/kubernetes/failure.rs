@@ -40,6 +40,7 @@ impl Failure {
         let why = match self.outcome {
             "timed-out" => Why::TimedOut,
             "client-certificate-expired" | "unauthorized" => Why::Forbidden,
+            "malformed" => Why::Malformed,
             _ => Why::Unreachable,
         };
         let trouble = Trouble::new(why, format!("{asked}: {}", self.detail));

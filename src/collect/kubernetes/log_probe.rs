@@ -31,7 +31,7 @@ impl Kubernetes {
             join_all(targets.into_iter().map(|(node, pod, container)| self.probe(node, pod, container)))
                 .await;
         let mut probes: Vec<LogProbe> = probes.into_iter().flatten().collect();
-        if !probes.is_empty() && probes.iter().all(is_forbidden) {
+        if !probes.is_empty() && probes.iter().all(|probe| is_forbidden(probe.status, &probe.message)) {
             let probe = probes.swap_remove(0);
             let detail = format!(
                 "asked for the log of {}, the server answered {}: {}",
@@ -80,13 +80,13 @@ impl Kubernetes {
 }
 
 /// The API server said no. A kubelet's no shows that it was reached, and names the subresource.
-fn is_forbidden(probe: &LogProbe) -> bool {
-    matches!(probe.status, 401 | 403) && !probe.message.contains("( pods/log ")
+pub(super) fn is_forbidden(status: i64, message: &str) -> bool {
+    matches!(status, 401 | 403) && !message.contains("( pods/log ")
 }
 
 fn namespace() -> &'static str {
     match LogProbe::NEED.from {
-        Origin::PodLogs { namespace } => namespace,
+        Origin::PodLogs { namespace, .. } => namespace,
         _ => unreachable!("probes are logs of pods"),
     }
 }

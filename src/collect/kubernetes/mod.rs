@@ -2,6 +2,7 @@
 
 mod ask;
 mod authority;
+mod controller_log;
 mod discovery;
 mod failure;
 mod list;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod contract;
+mod controller_log;
 mod diagnosis;
 mod harmless;
 

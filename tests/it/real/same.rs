@@ -58,6 +58,7 @@ fn what_is_not_installed_is_empty_in_both() {
     assert_eq!(probe["message"], said);
     let without = |mut bundle: Value| {
         bundle["parts"]["pods.log"] = Value::Null;
+        bundle["parts"]["controller.log"] = Value::Null;
         bundle
     };
     compare(

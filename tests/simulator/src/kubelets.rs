@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
 use crate::http::hold;
-use crate::kubernetes::LOG_LINE;
 use crate::options::{Fault, KubeletPort, Source};
 use crate::pki::{Authority, Names, Signed};
+use crate::pod_logs::PodLogs;
 use crate::shared::Shared;
 use crate::socket::{Counted, Port};
 
@@ -216,7 +216,7 @@ async fn answer(
         }
         if head.ends_with(b"\r\n\r\n") {
             // the peer may be gone already
-            let _ = stream.write_all(reply(&head, known).as_bytes()).await;
+            let _ = stream.write_all(reply(&head, known, &shared.logs).as_bytes()).await;
             break;
         }
         if head.len() > LONGEST {
@@ -228,16 +228,17 @@ async fn answer(
 }
 
 /// What a kubelet of k3s answers: nothing to strangers, and to the API server the container's log.
-fn reply(head: &[u8], known: bool) -> String {
+fn reply(head: &[u8], known: bool, logs: &PodLogs) -> String {
     let head = String::from_utf8_lossy(head);
     let target = head.split(' ').nth(1).unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let limit = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "limitBytes");
-    let limit = limit.and_then(|(_, limit)| limit.parse().ok()).unwrap_or(usize::MAX);
     let (status, body) = match path.starts_with("/containerLogs/") {
-        _ if !known => ("401 Unauthorized", "Unauthorized"),
-        true => ("200 OK", &LOG_LINE[..limit.min(LOG_LINE.len())]),
-        false => ("404 Not Found", "404 page not found\n"),
+        _ if !known => ("401 Unauthorized", "Unauthorized".to_string()),
+        true => match logs.answer(path, query) {
+            (200, log) => ("200 OK", log),
+            (_, refusal) => ("400 Bad Request", refusal),
+        },
+        false => ("404 Not Found", "404 page not found\n".to_string()),
     };
     let length = body.len();
     format!(

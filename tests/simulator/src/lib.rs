@@ -10,6 +10,7 @@ mod kubernetes;
 mod log;
 mod options;
 mod pki;
+mod pod_logs;
 mod rbac;
 mod shared;
 mod shuffle;
@@ -35,6 +36,7 @@ pub use log::{Bytes, Request};
 pub use options::{Fault, KubeletPort, Options, Source, Target};
 use pki::Names;
 pub use pki::{Authority, Pem};
+use pod_logs::PodLogs;
 use rbac::Rights;
 use shared::Shared;
 use socket::Port;
@@ -89,11 +91,11 @@ impl Simulator {
         };
 
         // the port comes first, because the served nodes name it
-        let plan = kubelets::plan(&facts, &ca, &Shared::new(&options, BTreeSet::new()))?;
+        let plan = kubelets::plan(&facts, &ca, &Shared::new(&options, BTreeSet::new(), PodLogs::default()))?;
         let (kubelet_port, ports) = kubelets::bind(&plan, options.kubelet_port)?;
         let (world, canaries) = World::new(bundle, &facts, &options, kubelet_port, &ca.pem());
         let world = Arc::new(world);
-        let shared = Arc::new(Shared::new(&options, canaries));
+        let shared = Arc::new(Shared::new(&options, canaries, PodLogs::of(&facts)));
 
         let api_server = kubernetes::ApiServer {
             world: world.clone(),
@@ -226,7 +228,7 @@ impl Simulator {
     /// Every string that may stand in no output: both tokens, the containers' logs, and what
     /// [`Options::inflate`] planted.
     pub fn canaries(&self) -> Vec<String> {
-        let always = [KUBERNETES_TOKEN, HETZNER_TOKEN, kubernetes::LOG_CANARY].map(String::from);
+        let always = [KUBERNETES_TOKEN, HETZNER_TOKEN, pod_logs::LOG_CANARY].map(String::from);
         always.into_iter().chain(self.shared.canaries().iter().cloned()).collect()
     }
 

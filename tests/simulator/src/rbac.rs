@@ -104,7 +104,7 @@ impl Rule {
 fn is_of(origin: &Origin, wanted: &Wanted) -> bool {
     match (origin, &wanted.what) {
         (Origin::KubernetesPath(path), What::Path(asked)) => path == asked,
-        (Origin::PodLogs { namespace }, What::Object(object)) => {
+        (Origin::PodLogs { namespace, .. }, What::Object(object)) => {
             object.resource() == "pods/log" && object.namespace.as_deref() == Some(*namespace)
         }
         (Origin::Kubernetes(resource), What::Object(object)) => {

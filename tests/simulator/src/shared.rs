@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use crate::log::Log;
 use crate::options::{Faults, Options};
+use crate::pod_logs::PodLogs;
 
 pub(crate) struct Shared {
     pub log: Arc<Log>,
     pub faults: Faults,
     pub gzip_from: usize,
+    /// What the kubelets have to give.
+    pub logs: PodLogs,
     /// Every canary there is, sorted; empty unless objects are inflated.
     canaries: Vec<String>,
     unserved: Mutex<BTreeSet<String>>,
@@ -19,11 +22,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(options: &Options, canaries: BTreeSet<String>) -> Shared {
+    pub fn new(options: &Options, canaries: BTreeSet<String>, logs: PodLogs) -> Shared {
         Shared {
             log: Arc::default(),
             faults: Faults::new(&options.faults),
             gzip_from: options.gzip_from,
+            logs,
             canaries: canaries.iter().cloned().collect(),
             unserved: Mutex::new(canaries),
             dials: Mutex::default(),

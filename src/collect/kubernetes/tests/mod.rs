@@ -1,4 +1,5 @@
 mod connection;
+mod controller;
 mod lists;
 mod probe;
 

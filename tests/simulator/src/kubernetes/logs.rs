@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kairos_doctor_checks::facts::kubelet::LogProbe;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -22,9 +21,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const PASSED_ON: &[&str] =
     &["limitBytes", "previous", "sinceSeconds", "sinceTime", "tailLines", "timestamps"];
 
-/// Stands in what each container has written; seen only by who asks for more of it than a byte.
-pub(crate) const LOG_CANARY: &str = "CANARY-pods-log-line";
-pub(crate) const LOG_LINE: &str = "token: CANARY-pods-log-line\n";
+/// An answer that was recorded.
+struct Recorded<'a> {
+    status: i64,
+    reason: &'a str,
+    message: &'a str,
+}
+
 impl ApiServer {
     pub async fn log(&self, pod: &Value, ask: &Ask) -> Answer {
         self.log_of(pod, ask).await.unwrap_or_else(|refusal| *refusal)
@@ -53,10 +56,8 @@ impl ApiServer {
         let Some(node) = nodes.iter().find(|n| n["metadata"]["name"] == node.as_str()) else {
             return Err(Box::new(status::not_found("", "pods", &node)));
         };
-        let probes = self.world.log_probes.iter();
-        let recorded = probes.filter(|p| p.namespace == *namespace && p.pod == *name).find(|p| is_kept(p));
-        if let Some(probe) = recorded {
-            return Ok(replay(probe, &name));
+        if let Some(recorded) = self.recorded(&namespace, &name, ask).filter(Recorded::is_kept) {
+            return Ok(recorded.replay(&name));
         }
         let addresses = node["status"]["addresses"].as_array().map(Vec::as_slice).unwrap_or_default();
         let of_type = |kind: &str| addresses.iter().find(|a| a["type"] == kind).map(|a| text(&a["address"]));
@@ -69,7 +70,15 @@ impl ApiServer {
         let path = format!("/containerLogs/{namespace}/{name}/{container}{}", passed_on(ask));
         let port = self.kubelets.port;
         match self.dial(&host, port, &path).await {
-            Ok(log) => Ok(Answer::new(200, "text/plain", log)),
+            Ok((200, log)) => Ok(Answer::new(200, "text/plain", log)),
+            // the kubelet's own words
+            Ok((400, why)) => Err(Box::new(status::bad_request(&String::from_utf8_lossy(&why)))),
+            Ok((code, _)) => {
+                let message = format!(
+                    "an error on the server (\"unknown\") has prevented the request ( pods/log {name})"
+                );
+                Err(Box::new(status::failure(code, Some("InternalError"), None, &message)))
+            }
             Err(why) => {
                 let message = format!("Get \"https://{host}:{port}{path}\": {why}");
                 Err(Box::new(status::failure(500, None, None, &message)))
@@ -77,8 +86,20 @@ impl ApiServer {
         }
     }
 
-    /// What the kubelet answers. Errors: what Go's client says.
-    async fn dial(&self, host: &str, port: u16, path: &str) -> Result<Vec<u8>, String> {
+    /// What was answered when the cluster was recorded: to a request for lines, or to one for a byte.
+    fn recorded(&self, namespace: &str, pod: &str, ask: &Ask) -> Option<Recorded<'_>> {
+        let is_on = |name: &str| ask.parameter(name).is_some_and(|value| value == "true");
+        if is_on("timestamps") {
+            let log = self.shared.logs.recorded(namespace, pod, is_on("previous"))?;
+            return Some(Recorded { status: log.status, reason: &log.reason, message: &log.message });
+        }
+        let mut probes = self.world.log_probes.iter();
+        let probe = probes.find(|probe| probe.namespace == *namespace && probe.pod == *pod)?;
+        Some(Recorded { status: probe.status, reason: &probe.reason, message: &probe.message })
+    }
+
+    /// Status and body of the kubelet's answer. Errors: what Go's client says.
+    async fn dial(&self, host: &str, port: u16, path: &str) -> Result<(u16, Vec<u8>), String> {
         let Ok(ip) = host.parse::<IpAddr>() else {
             // names are not looked up: nothing here dials beyond this machine
             return Err(format!("dial tcp: lookup {host} on 127.0.0.53:53: no such host"));
@@ -92,7 +113,7 @@ impl ApiServer {
         }
     }
 
-    async fn get(&self, ip: IpAddr, port: u16, path: &str) -> Result<Vec<u8>, String> {
+    async fn get(&self, ip: IpAddr, port: u16, path: &str) -> Result<(u16, Vec<u8>), String> {
         let to = SocketAddr::new(ip, port);
         let own = |e: io::Error| format!("dial tcp {to}: {e}");
         let socket = TcpSocket::new_v4().map_err(own)?;
@@ -118,7 +139,12 @@ impl ApiServer {
                 };
                 asked.await.map_err(|e| transport(&e, from, to))?;
                 match answer.windows(4).position(|end| end == b"\r\n\r\n") {
-                    Some(end) => Ok(answer.split_off(end + 4)),
+                    Some(end) => {
+                        let body = answer.split_off(end + 4);
+                        let head = String::from_utf8_lossy(&answer);
+                        let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+                        Ok((code.unwrap_or(500), body))
+                    }
                     // of a connection that ends, Go says the same during the handshake and after it
                     None => Err("EOF".into()),
                 }
@@ -153,20 +179,22 @@ fn transport(e: &io::Error, from: SocketAddr, to: SocketAddr) -> String {
     }
 }
 
-/// The answer of the bundle, where no dial of the simulator can give it: a proxy's, or the kubelet's own.
-fn is_kept(probe: &LogProbe) -> bool {
-    let dialled = ["tls: failed to verify certificate", "dial tcp", "TLS handshake timeout"];
-    probe.status > 200
-        && probe.status != 403
-        && !probe.message.is_empty()
-        && !dialled.iter().any(|text| probe.message.contains(text))
-}
+impl Recorded<'_> {
+    /// No dial of the simulator can give that answer: it is a proxy's, or the kubelet's own.
+    fn is_kept(&self) -> bool {
+        let dialled = ["tls: failed to verify certificate", "dial tcp", "TLS handshake timeout"];
+        self.status > 200
+            && self.status != 403
+            && !self.message.is_empty()
+            && !dialled.iter().any(|text| self.message.contains(text))
+    }
 
-fn replay(probe: &LogProbe, pod: &str) -> Answer {
-    let reason = (!probe.reason.is_empty()).then_some(&*probe.reason);
-    let details = (probe.status == 404).then(|| json!({"name": pod, "kind": "pods/log"}));
-    let code = u16::try_from(probe.status).unwrap_or(500);
-    status::failure(code, reason, details, &probe.message)
+    fn replay(&self, pod: &str) -> Answer {
+        let reason = (!self.reason.is_empty()).then_some(self.reason);
+        let details = (self.status == 404).then(|| json!({"name": pod, "kind": "pods/log"}));
+        let code = u16::try_from(self.status).unwrap_or(500);
+        status::failure(code, reason, details, self.message)
+    }
 }
 
 /// The container that is meant, or the refusal.

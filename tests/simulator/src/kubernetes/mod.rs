@@ -35,7 +35,6 @@ pub(crate) struct ApiServer {
     pub kept: Kept,
 }
 
-pub(crate) use logs::{LOG_CANARY, LOG_LINE};
 pub(crate) use verify::ClusterCa;
 
 impl Site for ApiServer {
