@@ -49,14 +49,9 @@ impl<'a> Ccm<'a> {
     /// # Errors
     /// The gap of pods or workloads, when without them nothing can be said.
     pub fn find(facts: &'a Facts) -> Known<Option<Ccm<'a>>> {
-        let pods = facts.all::<Pod>()?;
-        let mut ours: Vec<&Pod> = pods.iter().filter(|pod| container_of(&pod.spec).is_some()).collect();
-        // One that is evicted or done stays listed, and runs no more.
-        ours.retain(|pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over());
-        // Ready before not ready; of equals the one that started first is the leader.
-        ours.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
-        if let Some(pod) = ours.first() {
-            return Ok(container_of(&pod.spec).map(|container| Ccm { spec: Spec::Pod(pod), container }));
+        // Of equals the one that started first is the leader.
+        if let Some((pod, container)) = pods(facts)?.first() {
+            return Ok(Some(Ccm { spec: Spec::Pod(pod), container }));
         }
         for workload in facts.all::<Deployment>()? {
             if let Some(container) = container_of(&workload.spec.template.spec) {
@@ -286,7 +281,8 @@ pub fn speaker(pods: &[Pod]) -> Option<(&Pod, &Container)> {
     })
 }
 
-fn container_of(spec: &PodSpec) -> Option<&Container> {
+/// The controller's container, by its name or its image.
+pub fn container_of(spec: &PodSpec) -> Option<&Container> {
     spec.containers.iter().find(|c| c.name == NAME || image_name(&c.image) == NAME)
 }
 
@@ -309,6 +305,19 @@ pub fn version_numbers(tag: &str) -> Option<(u64, u64, u64)> {
     let (major, minor) = (parts.next()??, parts.next()??);
     let patch = parts.next().unwrap_or(Some(0))?;
     Some((major, minor, patch))
+}
+
+/// All its pods that are neither over nor being deleted, with the controller's container: ready ones first, the oldest first
+/// of equals.
+///
+/// # Errors
+/// The gap of pods.
+pub fn pods(facts: &Facts) -> Known<Vec<(&Pod, &Container)>> {
+    let alive = |pod: &&Pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over();
+    let all = facts.all::<Pod>()?.iter().filter(alive);
+    let mut ours: Vec<_> = all.filter_map(|pod| Some((pod, container_of(&pod.spec)?))).collect();
+    ours.sort_by_key(|(pod, _)| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
+    Ok(ours)
 }
 
 /// The newest warning of that reason about a Service; not of one that had its name before.

@@ -11,3 +11,4 @@ pub mod k3s;
 pub mod kubelet;
 pub mod machines;
 pub mod owner;
+pub mod routes;
