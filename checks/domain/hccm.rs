@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use crate::ObjectRef;
 use crate::facts::hetzner::LoadBalancer;
-use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Pod, PodSpec, Service};
+use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Meta, Pod, PodSpec, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Need, Text, Why};
 use crate::remedies::charts::Chart;
 use crate::{Finding, facts};
@@ -134,15 +134,23 @@ impl<'a> Ccm<'a> {
         Ok(found.map_or_else(|| self.reference(), DaemonSet::reference))
     }
 
+    /// The metadata of the Deployment or DaemonSet; `None` where a pod was made by something else.
+    ///
+    /// # Errors
+    /// The gap of workloads.
+    pub fn meta(&self, facts: &'a Facts) -> Known<Option<&'a Meta>> {
+        let workload = self.workload(facts)?;
+        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
+        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
+        Ok(of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)))
+    }
+
     /// The HelmChart of k3s that installs it; `None` where something else did.
     ///
     /// # Errors
     /// The gap of workloads or HelmCharts.
     pub fn chart(&self, facts: &'a Facts) -> Known<Option<Chart<'a>>> {
-        let workload = self.workload(facts)?;
-        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
-        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
-        match of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)) {
+        match self.meta(facts)? {
             Some(meta) => Chart::of(facts, meta),
             None => Ok(None),
         }
@@ -156,6 +164,20 @@ impl<'a> Ccm<'a> {
             Spec::Deployment(workload) => finding.shows(workload, &path),
             Spec::DaemonSet(workload) => finding.shows(workload, &path),
         }
+    }
+
+    /// Adds what stands at a path of its pod spec to a finding's evidence.
+    pub fn shown_at(&self, finding: Finding, path: &str) -> Finding {
+        match self.spec {
+            Spec::Pod(pod) => finding.shows(pod, &format!("spec.{path}")),
+            Spec::Deployment(workload) => finding.shows(workload, &format!("spec.template.spec.{path}")),
+            Spec::DaemonSet(workload) => finding.shows(workload, &format!("spec.template.spec.{path}")),
+        }
+    }
+
+    /// The same of its container: `image`, `args`.
+    pub fn shown_of_container(&self, finding: Finding, path: &str) -> Finding {
+        self.shown_at(finding, &format!("containers[name={}].{path}", self.container.name))
     }
 
     /// The variable of that name as the process sees it. Variables of an `envFrom` source come after literal ones.

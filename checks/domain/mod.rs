@@ -11,4 +11,5 @@ pub mod k3s;
 pub mod kubelet;
 pub mod machines;
 pub mod owner;
+pub mod rbac;
 pub mod routes;

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
+use crate::cloud_controller::{ccm_network, ccm_running};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::{Check, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD304",
@@ -28,10 +29,24 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
         &Firewall::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[
+        Cause::everywhere(&ccm_network::CHECK).when(without_network),
+        Cause::everywhere(&ccm_running::CHECK).when(out_of_date),
+    ],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
 };
+
+/// A controller without a network detaches load balancers from every network.
+fn without_network(cause: &Finding, effect: &Finding) -> bool {
+    cause.discriminator == Some("unset") && effect.discriminator == Some("not-in-network")
+}
+
+/// Nobody keeps it up to date; where the old pod of a rollout serves, it does.
+fn out_of_date(cause: &Finding, effect: &Finding) -> bool {
+    let stale = matches!(effect.discriminator, Some("stale-port" | "no-targets" | "no-ports"));
+    stale && cause.severity != Some(Severity::Error)
+}
 
 /// How long the controller may take to fill a new load balancer.
 const GRACE_SECONDS: i64 = 120;

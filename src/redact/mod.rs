@@ -41,7 +41,7 @@ fn parts(parts: &Value, dictionary: &Dictionary) -> Value {
     let key = ControllerLog::NEED.key;
     let logs = redacted[key].as_array_mut().into_iter().flatten();
     for (log, was) in logs.zip(parts[key].as_array().into_iter().flatten()) {
-        let lines = log["lines"].as_array_mut().into_iter().flatten();
+        let lines = log.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten();
         for (line, was) in lines.zip(was["lines"].as_array().into_iter().flatten()) {
             line["text"] = said(was["text"].as_str().unwrap_or_default(), dictionary).into();
         }
