@@ -293,4 +293,14 @@ impl Verdict {
             }
         }
     }
+
+    /// The finding with its remedy; without one, and with the gap noted, where it takes what could not be read.
+    pub fn advise(
+        &mut self,
+        finding: Finding,
+        remedy: impl FnOnce(Finding) -> Result<Finding, Gap>,
+    ) -> Finding {
+        let advised = remedy(finding.clone());
+        self.see(advised).unwrap_or(finding)
+    }
 }

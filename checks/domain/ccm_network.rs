@@ -80,7 +80,7 @@ fn of_addresses(facts: &Facts) -> Known<Option<i64>> {
 }
 
 /// The only network that all servers of the cluster are in.
-fn of_servers(facts: &Facts) -> Known<Option<i64>> {
+pub fn of_servers(facts: &Facts) -> Known<Option<i64>> {
     let servers = facts.all::<Server>()?;
     let ours: Vec<&Server> =
         facts.all::<Node>()?.iter().filter_map(|node| server_of(node, servers)).collect();

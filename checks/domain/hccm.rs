@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 
 use crate::ObjectRef;
 use crate::facts::hetzner::LoadBalancer;
-use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Pod, PodSpec, Service};
+use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Meta, Pod, PodSpec, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Need, Text, Why};
 use crate::remedies::charts::Chart;
 use crate::{Finding, facts};
@@ -49,14 +49,9 @@ impl<'a> Ccm<'a> {
     /// # Errors
     /// The gap of pods or workloads, when without them nothing can be said.
     pub fn find(facts: &'a Facts) -> Known<Option<Ccm<'a>>> {
-        let pods = facts.all::<Pod>()?;
-        let mut ours: Vec<&Pod> = pods.iter().filter(|pod| container_of(&pod.spec).is_some()).collect();
-        // One that is evicted or done stays listed, and runs no more.
-        ours.retain(|pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over());
-        // Ready before not ready; of equals the one that started first is the leader.
-        ours.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
-        if let Some(pod) = ours.first() {
-            return Ok(container_of(&pod.spec).map(|container| Ccm { spec: Spec::Pod(pod), container }));
+        // Of equals the one that started first is the leader.
+        if let Some((pod, container)) = pods(facts)?.first() {
+            return Ok(Some(Ccm { spec: Spec::Pod(pod), container }));
         }
         for workload in facts.all::<Deployment>()? {
             if let Some(container) = container_of(&workload.spec.template.spec) {
@@ -139,15 +134,23 @@ impl<'a> Ccm<'a> {
         Ok(found.map_or_else(|| self.reference(), DaemonSet::reference))
     }
 
+    /// The metadata of the Deployment or DaemonSet; `None` where a pod was made by something else.
+    ///
+    /// # Errors
+    /// The gap of workloads.
+    pub fn meta(&self, facts: &'a Facts) -> Known<Option<&'a Meta>> {
+        let workload = self.workload(facts)?;
+        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
+        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
+        Ok(of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)))
+    }
+
     /// The HelmChart of k3s that installs it; `None` where something else did.
     ///
     /// # Errors
     /// The gap of workloads or HelmCharts.
     pub fn chart(&self, facts: &'a Facts) -> Known<Option<Chart<'a>>> {
-        let workload = self.workload(facts)?;
-        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
-        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
-        match of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)) {
+        match self.meta(facts)? {
             Some(meta) => Chart::of(facts, meta),
             None => Ok(None),
         }
@@ -161,6 +164,20 @@ impl<'a> Ccm<'a> {
             Spec::Deployment(workload) => finding.shows(workload, &path),
             Spec::DaemonSet(workload) => finding.shows(workload, &path),
         }
+    }
+
+    /// Adds what stands at a path of its pod spec to a finding's evidence.
+    pub fn shown_at(&self, finding: Finding, path: &str) -> Finding {
+        match self.spec {
+            Spec::Pod(pod) => finding.shows(pod, &format!("spec.{path}")),
+            Spec::Deployment(workload) => finding.shows(workload, &format!("spec.template.spec.{path}")),
+            Spec::DaemonSet(workload) => finding.shows(workload, &format!("spec.template.spec.{path}")),
+        }
+    }
+
+    /// The same of its container: `image`, `args`.
+    pub fn shown_of_container(&self, finding: Finding, path: &str) -> Finding {
+        self.shown_at(finding, &format!("containers[name={}].{path}", self.container.name))
     }
 
     /// The variable of that name as the process sees it. Variables of an `envFrom` source come after literal ones.
@@ -310,7 +327,8 @@ pub fn speaker(pods: &[Pod]) -> Option<(&Pod, &Container)> {
     })
 }
 
-fn container_of(spec: &PodSpec) -> Option<&Container> {
+/// The controller's container, by its name or its image.
+pub fn container_of(spec: &PodSpec) -> Option<&Container> {
     spec.containers.iter().find(|c| c.name == NAME || image_name(&c.image) == NAME)
 }
 
@@ -333,6 +351,19 @@ pub fn version_numbers(tag: &str) -> Option<(u64, u64, u64)> {
     let (major, minor) = (parts.next()??, parts.next()??);
     let patch = parts.next().unwrap_or(Some(0))?;
     Some((major, minor, patch))
+}
+
+/// All its pods that are neither over nor being deleted, with the controller's container: ready ones first, the oldest first
+/// of equals.
+///
+/// # Errors
+/// The gap of pods.
+pub fn pods(facts: &Facts) -> Known<Vec<(&Pod, &Container)>> {
+    let alive = |pod: &&Pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over();
+    let all = facts.all::<Pod>()?.iter().filter(alive);
+    let mut ours: Vec<_> = all.filter_map(|pod| Some((pod, container_of(&pod.spec)?))).collect();
+    ours.sort_by_key(|(pod, _)| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
+    Ok(ours)
 }
 
 /// The newest warning of that reason about a Service; not of one that had its name before.

@@ -16,3 +16,5 @@ pub mod owner;
 pub mod selector;
 pub mod spelling;
 pub mod sync_error;
+pub mod rbac;
+pub mod routes;

@@ -1,6 +1,7 @@
 //! When a Service of type LoadBalancer has no address two minutes after it was made, nobody can reach it, because the
 //! cloud controller has not (or not yet) given it one. The symptom itself: it folds under whatever explains it.
 
+use crate::cloud_controller::{ccm_permissions, ccm_running, ccm_token};
 use crate::domain::hccm::{self, Ccm, last_event, load_balancer_of};
 use crate::domain::owner::{self, Owner};
 use crate::facts::hetzner::{LoadBalancer, Server};
@@ -38,10 +39,22 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_sync::CHECK),
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
+        Cause::everywhere(&ccm_running::CHECK).when(nobody_serves),
+        Cause::everywhere(&ccm_permissions::CHECK).when(no_services),
+        Cause::everywhere(&ccm_token::CHECK),
     ],
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
+
+/// Of a rollout that is stuck the old pod serves.
+fn nobody_serves(cause: &Finding, _: &Finding) -> bool {
+    cause.severity != Some(Severity::Error)
+}
+
+fn no_services(cause: &Finding, _: &Finding) -> bool {
+    matches!(cause.discriminator, Some("all" | "services"))
+}
 
 /// How long the controller may take: Hetzner makes a load balancer in seconds, and the controller retries after 5 s.
 const GRACE_SECONDS: i64 = 120;

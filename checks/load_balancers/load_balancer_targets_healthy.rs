@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_private_targets, load_balancer_sync};
+use crate::cloud_controller::{ccm_network, ccm_running};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
@@ -38,6 +39,8 @@ pub const CHECK: Check = Check {
         }),
         Cause::here(&load_balancer_sync::CHECK)
             .when(|_, effect| matches!(effect.discriminator, Some("no-ports" | "stale-port"))),
+        Cause::everywhere(&ccm_network::CHECK).when(without_network),
+        Cause::everywhere(&ccm_running::CHECK).when(out_of_date),
     ],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
@@ -45,6 +48,17 @@ pub const CHECK: Check = Check {
 
 fn through_a_firewall(cause: &Finding, effect: &Finding) -> bool {
     cause.discriminator == Some("firewall") && effect.discriminator == Some(Reason::Firewall.discriminator())
+}
+
+/// A controller without a network detaches load balancers from every network.
+fn without_network(cause: &Finding, effect: &Finding) -> bool {
+    cause.discriminator == Some("unset") && effect.discriminator == Some("not-in-network")
+}
+
+/// Nobody keeps it up to date; where the old pod of a rollout serves, it does.
+fn out_of_date(cause: &Finding, effect: &Finding) -> bool {
+    let stale = matches!(effect.discriminator, Some("stale-port" | "no-ports"));
+    stale && cause.severity != Some(Severity::Error)
 }
 
 /// How long the controller may take to fill a new load balancer.
