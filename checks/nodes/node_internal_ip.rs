@@ -107,11 +107,16 @@ fn remedy(finding: Finding, facts: &Facts, (node, server): (&Node, &Server), gap
             _ => None,
         };
         return match name {
-            Some(network) => finding.step(Step::hcloud(
-                Changes::Cloud,
-                "attaches the server to the network of the cloud controller; k3s keeps its node-ip until it is told another",
-                &["server", "attach-to-network", "--network", network, &server.name],
-            )),
+            Some(network) => finding
+                .step(Step::hcloud(
+                    Changes::Cloud,
+                    "attaches the server to the network of the cloud controller, which makes that address the InternalIP",
+                    &["server", "attach-to-network", "--network", network, &server.name],
+                ))
+                .step(Step::decide(
+                    "then give k3s that address as node-ip, so that its certificate covers it (KD110); on an etcd member only \
+                     by moving the member (KD807)",
+                )),
             None => finding.step(Step::decide("attach the server to the private network of the other nodes")),
         };
     };

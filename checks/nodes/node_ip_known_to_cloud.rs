@@ -123,11 +123,11 @@ impl Scene<'_> {
             finding
                 .severity(Severity::Error)
                 .predicted()
-                .because("The node was initialised before; its addresses are never updated again, and only the controller's log says so.")
+                .because("The node was initialised before; its addresses are not updated any more, and only the controller's log says so.")
         };
         let finding = self.remedy(finding, gaps);
         let args = ["get", "node", node.name(), "-o", "wide"];
-        finding.verify_kubectl(&args, format!("INTERNAL-IP or EXTERNAL-IP is {}", self.address))
+        finding.verify_kubectl(&args, "INTERNAL-IP or EXTERNAL-IP is the node IP of its k3s")
     }
 
     fn remedy(&self, finding: Finding, gaps: &mut Vec<Gap>) -> Finding {

@@ -37,9 +37,11 @@ fn node(i: usize, certificate_of: usize) -> (Value, Value, Value) {
         "status": {"addresses": [{"type": "InternalIP", "address": address(i)}],
             "conditions": [{"type": "Ready", "status": "True"}]},
     });
+    // what k3s took for its address is the server's public one
+    let public = if certificate_of == i { format!("127.9.0.{i}") } else { address(certificate_of) };
     let server = json!({
         "id": 4711880 + i, "name": name, "status": "running", "location": {"name": "nbg1", "network_zone": "eu-central"},
-        "public_net": {"ipv4": {"ip": format!("127.9.0.{i}")}}, "private_net": [{"network": 815, "ip": address(i)}],
+        "public_net": {"ipv4": {"ip": public}}, "private_net": [{"network": 815, "ip": address(i)}],
     });
     let kubelet = json!({
         "node": name, "addressType": "InternalIP", "address": address(i), "port": 10250, "trusted": true,
@@ -52,7 +54,11 @@ fn node(i: usize, certificate_of: usize) -> (Value, Value, Value) {
 /// `certificates[i]` is the node whose address the kubelet of node `i + 1` has in its certificate.
 pub fn bundle(certificates: &[usize]) -> Value {
     let nodes: Vec<_> = certificates.iter().enumerate().map(|(i, of)| node(i + 1, *of)).collect();
-    json!({
+    let network = json!([{"id": 815, "name": "kube", "ip_range": "127.0.0.0/8"}]);
+    let pod = json!({"nodeName": "k1", "containers": [{"name": "hcloud-cloud-controller-manager",
+        "image": "docker.io/hetznercloud/hcloud-cloud-controller-manager:v1.35.0",
+        "env": [{"name": "HCLOUD_NETWORK", "value": "815"}]}]});
+    let mut bundle = json!({
         "format": FORMAT, "now": "2026-11-23T09:00:00Z", "context": "prod", "hcloud_context": "prod",
         "parts": {
             "api_server": [{"server": "https://127.9.0.1:6443", "host": "127.9.0.1", "port": 6443,
@@ -61,8 +67,7 @@ pub fn bundle(certificates: &[usize]) -> Value {
             "namespaces": [{"metadata": {"name": "kube-system", "uid": "5a1b8c1e-0000-4000-8000-000000000001"}}],
             "nodes": nodes.iter().map(|n| &n.0).collect::<Vec<_>>(),
             "pods": [{"metadata": {"name": "hcloud-cloud-controller-manager-7c9f", "namespace": "kube-system"},
-                "spec": {"nodeName": "k1", "containers": [{"name": "hcloud-cloud-controller-manager",
-                    "image": "docker.io/hetznercloud/hcloud-cloud-controller-manager:v1.35.0"}]},
+                "spec": pod,
                 "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}],
             "services": [{"metadata": {"name": "web", "namespace": "edge", "uid": "u-1", "creationTimestamp": "2026-11-23T08:00:00Z"},
                 "spec": {"type": "LoadBalancer", "ports": [{"port": 443, "nodePort": 31443}]},
@@ -74,7 +79,8 @@ pub fn bundle(certificates: &[usize]) -> Value {
                 {"containers": [{"name": "cilium-agent", "image": "quay.io/cilium/cilium:v1.18.2"}]}}}}],
             "kubelets": nodes.iter().map(|n| &n.2).collect::<Vec<_>>(),
             "hcloud.servers": nodes.iter().map(|n| &n.1).collect::<Vec<_>>(),
-            "hcloud.firewalls": [], "hcloud.networks": [], "hcloud.locations": [],
+            "hcloud.firewalls": [], "hcloud.locations": [],
+            "hcloud.networks": network,
             "hcloud.load_balancers": [{"id": 99, "name": "edge-web", "labels": {"hcloud-ccm/service-uid": "u-1"},
                 "public_net": {"enabled": true, "ipv4": {"ip": "127.9.1.1"}},
                 "services": [{"protocol": "tcp", "listen_port": 443, "destination_port": 31443,
@@ -82,7 +88,9 @@ pub fn bundle(certificates: &[usize]) -> Value {
                 "targets": [{"type": "server", "server": {"id": 4711881},
                     "health_status": [{"listen_port": 443, "status": "healthy"}]}]}],
         },
-    })
+    });
+    bundle["parts"]["apiservices"] = json!([]);
+    bundle
 }
 
 pub fn healthy() -> Report {
