@@ -12,8 +12,9 @@ use crate::facts::controller_log::ControllerLog;
 use crate::facts::hetzner::{Network, Server};
 use crate::facts::kubernetes::{Node, is_placeholder};
 use crate::facts::{Facts, Kind, Known};
+use crate::k3s::placeholders_substituted;
 use crate::remedies::{charts, controller};
-use crate::{Act, Changes, Check, Finding, ObjectRef, Severity, Step, Verdict, When};
+use crate::{Act, Cause, Changes, Check, Finding, ObjectRef, Severity, Step, Verdict, When};
 
 pub const CHECK: Check = Check {
     code: "KD204",
@@ -34,12 +35,17 @@ pub const CHECK: Check = Check {
         charts::NEEDS[1],
         &ControllerLog::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&placeholders_substituted::CHECK)],
     explain: include_str!("ccm_network.md"),
     judge,
 };
 
 const USE_PRIVATE: &str = "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP";
+
+/// The controller's own network is wrong, and not one server's.
+pub fn for_all_nodes(cause: &Finding, _: &Finding) -> bool {
+    matches!(cause.discriminator, Some("unset" | "missing" | "other"))
+}
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let Some(ccm) = Ccm::find(facts)? else { return Ok(()) };

@@ -10,6 +10,7 @@ use crate::domain::hccm_log::{Said, heard};
 use crate::facts::controller_log::ControllerLog;
 use crate::facts::kubernetes::{DaemonSet, Deployment, Node, Pod};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::k3s::{helm_charts_installed, placeholders_substituted};
 use crate::remedies::charts::{self, Chart};
 use crate::{Cause, Changes, Check, Finding, ObjectRef, Severity, Step, Verdict};
 
@@ -29,6 +30,8 @@ pub const CHECK: Check = Check {
         &ControllerLog::NEED,
     ],
     caused_by: &[
+        Cause::here(&placeholders_substituted::CHECK),
+        Cause::everywhere(&helm_charts_installed::CHECK).when(of_its_chart),
         Cause::here(&ccm_version::CHECK).when(ends_without_reason),
         Cause::here(&ccm_network::CHECK).when(of_network),
         Cause::here(&ccm_permissions::CHECK).when(of_permissions),
@@ -57,6 +60,16 @@ fn of_permissions(_: &Finding, effect: &Finding) -> bool {
 fn of_token(cause: &Finding, effect: &Finding) -> bool {
     // A read-only token passes the start.
     !is(cause, &["read-only"]) && is(effect, &["token-missing", "token-rejected", "network-not-found"])
+}
+
+/// The chart that did not come in is the controller's.
+fn of_its_chart(cause: &Finding, effect: &Finding) -> bool {
+    cause.subject.name.contains(NAME) && matches!(effect.discriminator, Some("absent" | "no-pod"))
+}
+
+/// No controller does its work; of a rollout that is stuck the old pod does.
+pub fn nobody_serves(cause: &Finding, _: &Finding) -> bool {
+    cause.severity != Some(Severity::Error)
 }
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {

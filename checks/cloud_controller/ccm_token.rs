@@ -9,8 +9,9 @@ use crate::facts::controller_log::ControllerLog;
 use crate::facts::hetzner::{Network, Server};
 use crate::facts::kubernetes::{Event, Node};
 use crate::facts::{Facts, Kind, Known, Time};
+use crate::k3s::placeholders_substituted;
 use crate::remedies::controller;
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD207",
@@ -28,7 +29,8 @@ pub const CHECK: Check = Check {
         &Network::NEED,
         &ControllerLog::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&placeholders_substituted::CHECK)
+        .when(|_, effect| effect.discriminator != Some("foreign"))],
     explain: include_str!("ccm_token.md"),
     judge,
 };

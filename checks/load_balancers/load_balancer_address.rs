@@ -39,18 +39,13 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_sync::CHECK),
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
-        Cause::everywhere(&ccm_running::CHECK).when(nobody_serves),
+        Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
         Cause::everywhere(&ccm_permissions::CHECK).when(no_services),
         Cause::everywhere(&ccm_token::CHECK),
     ],
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
-
-/// Of a rollout that is stuck the old pod serves.
-fn nobody_serves(cause: &Finding, _: &Finding) -> bool {
-    cause.severity != Some(Severity::Error)
-}
 
 fn no_services(cause: &Finding, _: &Finding) -> bool {
     matches!(cause.discriminator, Some("all" | "services"))

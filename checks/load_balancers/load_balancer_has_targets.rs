@@ -7,11 +7,13 @@
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
+use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::nodes::{node_initialized, node_provider_id};
 use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
@@ -38,6 +40,9 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&node_provider_id::CHECK),
+        Cause::here(&node_initialized::CHECK),
+        Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
     ],
     explain: include_str!("load_balancer_has_targets.md"),
     judge,

@@ -26,6 +26,7 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+const EXTERNAL: &str = "cloud-provider=external";
 const ARGS: &str = "metadata.annotations['k3s.io/node-args']";
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
@@ -59,7 +60,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             continue;
         }
         let told = k3s::arg_values(node, "kubelet-arg");
-        if told.iter().any(|arg| arg == "cloud-provider=external") {
+        if told.iter().any(|arg| arg == EXTERNAL) {
             continue;
         }
         if told.iter().any(|arg| arg.starts_with("config=")) {
@@ -89,7 +90,11 @@ fn on_server(node: &Node, taken: &[&Node]) -> Finding {
     for other in taken.iter().filter(|other| other.name() != name) {
         finding = finding.shows(*other, "spec.providerID");
     }
-    let config = json!({"disable-cloud-controller": true, "kubelet-arg+": ["cloud-provider=external"]});
+    let told = k3s::arg_values(node, "kubelet-arg").iter().any(|arg| arg == EXTERNAL);
+    let config = match told {
+        true => json!({"disable-cloud-controller": true}),
+        false => json!({"disable-cloud-controller": true, "kubelet-arg+": [EXTERNAL]}),
+    };
     finding
         .steps(k3s_config::write(
             "leaves cloud duties to Hetzner's controller",
@@ -105,7 +110,7 @@ fn on_server(node: &Node, taken: &[&Node]) -> Finding {
 
 fn on_kubelet(node: &Node, server: &Server) -> Finding {
     let name = node.name();
-    let config = json!({"kubelet-arg+": ["cloud-provider=external"]});
+    let config = json!({"kubelet-arg+": [EXTERNAL]});
     Finding::new(node, format!("the kubelet of node {name} was not told of an external cloud provider"))
         .because("It registers without the taint that the cloud controller waits for, and so is never initialised.")
         .shows(node, ARGS)

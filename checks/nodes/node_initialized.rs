@@ -3,6 +3,7 @@
 //! (kubernetes/cloud-provider `controllers/node`, `syncNode`).
 
 use super::{PROVIDED, TAINT, is_new, node_ip_known_to_cloud, node_name_matches_server, node_provider_id};
+use crate::cloud_controller::{ccm_permissions, ccm_running, ccm_token};
 use crate::domain::hccm::{self, Ccm};
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Kind, Known};
@@ -19,6 +20,10 @@ pub const CHECK: Check = Check {
         Cause::here(&node_name_matches_server::CHECK),
         Cause::here(&node_ip_known_to_cloud::CHECK),
         Cause::here(&node_provider_id::CHECK),
+        Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
+        Cause::everywhere(&ccm_permissions::CHECK)
+            .when(|cause, _| matches!(cause.discriminator, Some("all" | "nodes"))),
+        Cause::everywhere(&ccm_token::CHECK).when(|cause, _| cause.discriminator == Some("foreign")),
     ],
     explain: include_str!("node_initialized.md"),
     judge,

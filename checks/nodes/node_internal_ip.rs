@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use super::{PROVIDED, external_cloud_provider, is_new, node_initialized, node_provider_id};
+use crate::cloud_controller::ccm_network as network_check;
 use crate::domain::addresses::ip;
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm};
@@ -34,6 +35,7 @@ pub const CHECK: Check = Check {
         charts::NEEDS[1],
     ],
     caused_by: &[
+        Cause::everywhere(&network_check::CHECK).when(network_check::for_all_nodes),
         Cause::here(&node_initialized::CHECK),
         Cause::here(&node_provider_id::CHECK),
         Cause::here(&external_cloud_provider::CHECK),
@@ -107,11 +109,16 @@ fn remedy(finding: Finding, facts: &Facts, (node, server): (&Node, &Server), gap
             _ => None,
         };
         return match name {
-            Some(network) => finding.step(Step::hcloud(
-                Changes::Cloud,
-                "attaches the server to the network of the cloud controller; k3s keeps its node-ip until it is told another",
-                &["server", "attach-to-network", "--network", network, &server.name],
-            )),
+            Some(network) => finding
+                .step(Step::hcloud(
+                    Changes::Cloud,
+                    "attaches the server to the network of the cloud controller, which makes that address the InternalIP",
+                    &["server", "attach-to-network", "--network", network, &server.name],
+                ))
+                .step(Step::decide(
+                    "then give k3s that address as node-ip, so that its certificate covers it (KD110); on an etcd member only \
+                     by moving the member (KD807)",
+                )),
             None => finding.step(Step::decide("attach the server to the private network of the other nodes")),
         };
     };

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::{PROVIDED, TAINT};
+use crate::cloud_controller::ccm_network as network_check;
 use crate::domain::addresses::{ip, range};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, Var};
@@ -14,7 +15,7 @@ use crate::facts::hetzner::{LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known};
 use crate::remedies::{charts, controller, node_ip};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD102",
@@ -34,7 +35,10 @@ pub const CHECK: Check = Check {
         charts::NEEDS[0],
         charts::NEEDS[1],
     ],
-    caused_by: &[],
+    caused_by: &[
+        Cause::everywhere(&network_check::CHECK).when(network_check::for_all_nodes),
+        Cause::here(&network_check::CHECK),
+    ],
     explain: include_str!("node_ip_known_to_cloud.md"),
     judge,
 };
@@ -123,11 +127,11 @@ impl Scene<'_> {
             finding
                 .severity(Severity::Error)
                 .predicted()
-                .because("The node was initialised before; its addresses are never updated again, and only the controller's log says so.")
+                .because("The node was initialised before; its addresses are not updated any more, and only the controller's log says so.")
         };
         let finding = self.remedy(finding, gaps);
         let args = ["get", "node", node.name(), "-o", "wide"];
-        finding.verify_kubectl(&args, format!("INTERNAL-IP or EXTERNAL-IP is {}", self.address))
+        finding.verify_kubectl(&args, "INTERNAL-IP or EXTERNAL-IP is the node IP of its k3s")
     }
 
     fn remedy(&self, finding: Finding, gaps: &mut Vec<Gap>) -> Finding {

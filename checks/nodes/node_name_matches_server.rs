@@ -4,8 +4,6 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
-
 use super::{PROVIDED, TAINT};
 use crate::domain::hccm::{self, Ccm, Var};
 use crate::domain::machines::by_address;
@@ -126,11 +124,9 @@ fn remedy(finding: Finding, node: &Node, near: Option<&Server>, sure: bool) -> F
         ))
     };
     finding.step(
-        Step::write(
-            Changes::Node,
-            "the server's name from the first boot on; templates such as {{ trunc 4 .MachineID }} never match one",
-            "the cloud-config in /oem of nodes that are still to be installed",
-            json!({"hostname": "SERVER_NAME"}),
+        Step::decide(
+            "give nodes that are still to be installed their server's name as hostname in the cloud-config in /oem; templates \
+             such as {{ trunc 4 .MachineID }} never match one",
         )
         .for_good()
         .hazard("on an installed node another hostname registers another Node beside the old one"),

@@ -37,7 +37,9 @@ pub fn plan(finding: Finding, node: &Node, nodes: &[Node], to: IpAddr) -> Findin
             &["sudo", "k3s", "etcd-snapshot", "save"],
         )
     };
-    let finding = finding.shows(node, ADDRESS).step(snapshot);
+    let shown = finding.evidence.iter().any(|evidence| evidence.path == ADDRESS);
+    let finding = if shown { finding } else { finding.shows(node, ADDRESS) };
+    let finding = finding.step(snapshot);
     let hazard = format!(
         "do not write node-ip {to} before: this node is an etcd member, {registered}, and k3s refuses to start when that changes. \
          A boot stage that writes node-ip does the same at the next boot"

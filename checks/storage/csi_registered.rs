@@ -2,6 +2,7 @@
 //! claim gets one at all, because the kubelet attaches only what a driver registered with it provides, and only the
 //! controller asks Hetzner (hetznercloud/csi-driver `53ead0b`, `chart/templates`; CSINode `spec.drivers`).
 
+use crate::cloud_controller::ccm_token;
 use crate::domain::hccm::{image_tag, version_numbers};
 use crate::facts::kubernetes::{
     CSIDriver, CSINode, Container, ContainerStatus, DaemonSet, Deployment, HelmChart, Node, Pod, PodSpec,
@@ -9,6 +10,7 @@ use crate::facts::kubernetes::{
 };
 use crate::facts::{Facts, Kind, Known};
 use crate::k3s::helm_charts_installed;
+use crate::nodes::node_initialized;
 use crate::remedies::charts::chart_name;
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
@@ -28,7 +30,14 @@ pub const CHECK: Check = Check {
         &Deployment::NEED,
         &Pod::NEED,
     ],
-    caused_by: &[Cause::here(&helm_charts_installed::CHECK)],
+    caused_by: &[
+        Cause::here(&helm_charts_installed::CHECK),
+        // its controller does not tolerate the taint
+        Cause::everywhere(&node_initialized::CHECK)
+            .when(|_, effect| effect.discriminator == Some("controller")),
+        // both read the token from the same Secret
+        Cause::everywhere(&ccm_token::CHECK).when(|cause, _| cause.discriminator == Some("rejected")),
+    ],
     explain: include_str!("csi_registered.md"),
     judge,
 };

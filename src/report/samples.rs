@@ -23,8 +23,12 @@ pub fn view(report: &Report, width: usize) -> View {
     }
 }
 
+/// The checks that the samples run: a fixed few, so that a new check is no change to how reports look.
+const RUN: [&str; 5] = ["KD100", "KD110", "KD300", "KD301", "KD304"];
+
 pub fn report(bundle: &Value) -> Report {
-    engine::run(&Facts::from_bundle(bundle).unwrap(), ALL)
+    let checks: Vec<&'static Check> = ALL.iter().copied().filter(|check| RUN.contains(&check.code)).collect();
+    engine::run(&Facts::from_bundle(bundle).unwrap(), &checks)
 }
 
 fn node(i: usize, certificate_of: usize) -> (Value, Value, Value) {

@@ -60,6 +60,30 @@ const ADVICE: &[Advice] = &[
     ("kd100/failing", "KD100/ApiServer/https://127.0.0.201:6443", &[], &["firewall", "does not answer"]),
     // node-ip of an etcd member stays
     ("kd110/etcd-without-label", "KD110/Node/k1", &["cluster-reset", "etcd member"], &["90-node-ip.yaml"]),
+    (
+        "kd102/moved-etcd-member",
+        "KD102/Node/k1",
+        &["cluster-reset --node-ip=127.0.0.14", "etcd-snapshot"],
+        &["90-node-ip.yaml"],
+    ),
+    ("kd106/network-off", "KD106/Node/k1", &["cluster-reset", "815"], &["90-node-ip.yaml"]),
+    // what keeps the member's own address is safe, and stands before anything else
+    (
+        "kd807/second-boot",
+        "KD807/Node/k1",
+        &["90-node-ip.yaml: {\"node-ip\":\"127.0.0.201\"}", "cluster-reset --node-ip=10.0.0.11"],
+        &["{\"node-ip\":\"10.0.0.11\"}"],
+    ),
+    ("kd807/members", "KD807/Node/k1", &["one after the other"], &["cluster-reset"]),
+    // deleting the Node of an etcd member takes it out of etcd
+    ("kd103/etcd-member", "KD103/Node/k1", &["one member at a time"], &["delete node"]),
+    ("kd103/k3s", "KD105/Node/k1", &["disable-cloud-controller"], &["kubelet-arg"]),
+    // a similar name is no proof
+    ("kd101/nearest", "KD101/Node/k3", &["server describe prod-k3", "only if it is that machine"], &[]),
+    ("kd101/case", "KD101/Node/k3", &["server update K3 --name k3"], &["only if"]),
+    ("kd101/nobody", "KD101/Node/k3", &["find the server"], &["server update k"]),
+    ("kd102/detached", "KD102/Node/k3", &["--network kube --ip 127.0.0.13 k3"], &[]),
+    ("kd102/other-network", "KD102/Node/k3", &["key network of its Secret"], &["helm.cattle.io"]),
     ("kd110/dual-stack-agent", "KD110/Node/k3", &["127.0.0.13,::1"], &[]),
     ("kd300/controller-evicted", "KD300/Service/kube-system/traefik", &["deployment/"], &["evict"]),
     // a namesake in another namespace is nobody's chart
