@@ -59,6 +59,12 @@ impl Cause {
         Cause { code: check.code, reach: Reach::Cluster, when: None }
     }
 
+    /// The same by code, where two checks explain each other's findings, though never the same ones: constants that name
+    /// each other do not compile. A test holds that there is such a check.
+    pub const fn everywhere_of(code: &'static str) -> Cause {
+        Cause { code, reach: Reach::Cluster, when: None }
+    }
+
     /// Only where `condition` says so of the two findings.
     pub const fn when(mut self, condition: Condition) -> Cause {
         self.when = Some(condition);

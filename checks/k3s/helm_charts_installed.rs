@@ -7,7 +7,6 @@ use crate::domain::near::nearest;
 use crate::facts::kubernetes::{ContainerStatus, HelmChart, HelmChartConfig, Job, Pod, Values, condition};
 use crate::facts::{Facts, Kind, Known};
 use crate::k3s::placeholders_substituted;
-use crate::nodes::node_initialized;
 use crate::remedies::charts::chart_name;
 use crate::remedies::helm_jobs;
 use crate::{Cause, Check, Finding, Severity, Verdict};
@@ -21,8 +20,7 @@ pub const CHECK: Check = Check {
     needs: &[&HelmChart::NEED, &HelmChartConfig::NEED, &Job::NEED, &Pod::NEED],
     caused_by: &[
         Cause::here(&placeholders_substituted::CHECK),
-        Cause::everywhere(&node_initialized::CHECK)
-            .when(|_, effect| effect.discriminator == Some("waits-for-taint")),
+        Cause::everywhere_of("KD104").when(|_, effect| effect.discriminator == Some("waits-for-taint")),
     ],
     explain: include_str!("helm_charts_installed.md"),
     judge,
