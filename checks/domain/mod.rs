@@ -10,3 +10,5 @@ pub mod k3s;
 pub mod kubelet;
 pub mod machines;
 pub mod owner;
+pub mod pod_network;
+pub mod routes;
