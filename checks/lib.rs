@@ -28,4 +28,12 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &network::cilium_direct_routes::CHECK,
+    &network::cilium_native_cidr::CHECK,
+    &network::cilium_route_fabric::CHECK,
+    &network::kube_proxy_replaced_once::CHECK,
+    &network::cilium_leaves_load_balancers_to_hetzner::CHECK,
+    &network::cilium_api_endpoint::CHECK,
+    &network::flannel_interface::CHECK,
+    &network::cilium_node_address::CHECK,
 ];

@@ -7,6 +7,7 @@ use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
 use crate::load_balancers::load_balancer_location;
+use crate::network::cilium_leaves_load_balancers_to_hetzner;
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -28,7 +29,14 @@ pub const CHECK: Check = Check {
         &Server::NEED,
         &LoadBalancer::NEED,
     ],
-    caused_by: &[Cause::here(&load_balancer_location::CHECK)],
+    caused_by: &[
+        Cause::here(&load_balancer_location::CHECK),
+        // only what was there can be taken away, and only a pool does that
+        Cause::here(&cilium_leaves_load_balancers_to_hetzner::CHECK).when(|cause, effect| {
+            cause.subject.kind == "ConfigMap"
+                && effect.related.iter().any(|object| object.kind == "LoadBalancer")
+        }),
+    ],
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
