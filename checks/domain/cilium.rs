@@ -2,8 +2,11 @@
 //!
 //! Source: cilium `install/kubernetes/cilium/templates/cilium-configmap.yaml` (keys), read by agents at their start only.
 
+use crate::Finding;
 use crate::facts::kubernetes::{CiliumConfig, DaemonSet, Pod};
-use crate::facts::{Facts, Kind, Known, Need, Time};
+use crate::facts::{Facts, Gap, Kind, Known, Need, Time, Why};
+
+use super::hccm::image_tag;
 
 /// What [`Cilium::find`] reads.
 pub const NEEDS: [&Need; 3] = [&CiliumConfig::NEED, &DaemonSet::NEED, &Pod::NEED];
@@ -57,5 +60,47 @@ impl<'a> Cilium<'a> {
     pub fn stale_pods(&self) -> impl Iterator<Item = &'a Pod> {
         let written: Time = self.config.written();
         self.pods.iter().copied().filter(move |pod| pod.status.start_time.is_before(written))
+    }
+
+    /// Its agents route between the nodes themselves, by next hops in one layer-2 segment.
+    pub fn routes_directly(&self) -> bool {
+        self.is_native() && self.config.is_true("auto-direct-node-routes")
+    }
+
+    /// The release that the agents run, as charts number it: `1.18.2`.
+    pub fn version(&self) -> Option<&'a str> {
+        let agents = &self.agents?.spec.template.spec.containers;
+        let agent = agents.iter().find(|container| container.name == "cilium-agent")?;
+        image_tag(&agent.image).map(|tag| tag.trim_start_matches('v'))
+    }
+
+    /// Nothing is wrong with the configuration, and so nothing with Cilium: unless agents have not read it yet.
+    ///
+    /// # Errors
+    /// A gap that names such an agent: what it runs with stands nowhere.
+    pub fn is_live(&self) -> Known<()> {
+        let Some(pod) = self.stale_pods().next() else { return Ok(()) };
+        let more = match self.stale_pods().count() {
+            1 => String::new(),
+            count => format!(" and {} more", count - 1),
+        };
+        let detail = format!(
+            "set, not live: cilium-config was written after agent {}{more} started, and agents read it only then: kubectl -n \
+             kube-system rollout restart daemonset/cilium",
+            pod.metadata.name
+        );
+        Err(Gap::new(CiliumConfig::NEED.key, Why::NotRead, detail).of(self.config.reference().path()))
+    }
+
+    /// Says of a finding about the configuration that agents have not read it yet, where that is so.
+    pub fn honest(&self, mut finding: Finding) -> Finding {
+        let Some(pod) = self.stale_pods().next() else { return finding };
+        let since =
+            "Agents that started before this was written run with what was there then, until they restart.";
+        finding.because = Some(match finding.because.take() {
+            Some(because) => format!("{because} {since}"),
+            None => since.into(),
+        });
+        finding.predicted().shows(pod, "status.startTime")
     }
 }

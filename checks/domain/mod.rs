@@ -13,6 +13,7 @@ pub mod lb_annotations;
 pub mod machines;
 pub mod near;
 pub mod owner;
+pub mod pod_network;
 pub mod rbac;
 pub mod routes;
 pub mod selector;

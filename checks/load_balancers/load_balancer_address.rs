@@ -11,6 +11,7 @@ use crate::load_balancers::{
     load_balancer_annotations, load_balancer_location, load_balancer_location_exists,
     load_balancer_network_zone, load_balancer_sync,
 };
+use crate::network::cilium_leaves_load_balancers_to_hetzner;
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -42,6 +43,11 @@ pub const CHECK: Check = Check {
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
         Cause::everywhere(&ccm_permissions::CHECK).when(no_services),
         Cause::everywhere(&ccm_token::CHECK),
+        // only what was there can be taken away, and only a pool does that
+        Cause::here(&cilium_leaves_load_balancers_to_hetzner::CHECK).when(|cause, effect| {
+            cause.subject.kind == "ConfigMap"
+                && effect.related.iter().any(|object| object.kind == "LoadBalancer")
+        }),
     ],
     explain: include_str!("load_balancer_address.md"),
     judge,

@@ -11,6 +11,9 @@ use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::network::{
+    cilium_api_endpoint, cilium_direct_routes, cilium_node_address, cilium_route_fabric, flannel_interface,
+};
 use crate::{Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
@@ -41,6 +44,11 @@ pub const CHECK: Check = Check {
             .when(|_, effect| matches!(effect.discriminator, Some("no-ports" | "stale-port"))),
         Cause::everywhere(&ccm_network::CHECK).when(without_network),
         Cause::everywhere(&ccm_running::CHECK).when(out_of_date),
+        Cause::everywhere(&cilium_direct_routes::CHECK).when(is_cross_node),
+        Cause::everywhere(&cilium_route_fabric::CHECK).when(is_cross_node),
+        Cause::everywhere(&flannel_interface::CHECK).when(is_cross_node),
+        Cause::here(&cilium_node_address::CHECK).when(is_cross_node),
+        Cause::everywhere(&cilium_api_endpoint::CHECK).when(is_without_network),
     ],
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
@@ -59,6 +67,19 @@ fn without_network(cause: &Finding, effect: &Finding) -> bool {
 fn out_of_date(cause: &Finding, effect: &Finding) -> bool {
     let stale = matches!(effect.discriminator, Some("stale-port" | "no-ports"));
     stale && cause.severity != Some(Severity::Error)
+}
+
+/// The way between nodes is broken, and not the load balancer: what breaks it explains this.
+fn is_cross_node(_: &Finding, effect: &Finding) -> bool {
+    effect.discriminator == Some(Reason::CrossNode.discriminator())
+}
+
+/// Its nodes are down because Cilium does not start on them.
+fn is_without_network(cause: &Finding, effect: &Finding) -> bool {
+    let mut nodes = effect.related.iter().filter(|object| object.kind == "Node").peekable();
+    effect.discriminator == Some(Reason::NodeDown.discriminator())
+        && nodes.peek().is_some()
+        && nodes.all(|node| cause.related.contains(node))
 }
 
 /// How long the controller may take to fill a new load balancer.

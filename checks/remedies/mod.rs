@@ -1,6 +1,7 @@
 //! What to do, where several checks say the same: written once, so that nobody regrets pasting it.
 
 pub mod charts;
+pub mod cilium;
 pub mod controller;
 pub mod etcd;
 pub mod helm_jobs;

@@ -164,6 +164,28 @@ const ADVICE: &[Advice] = &[
         &["health-check-interval=15s", "use-private-ip=true"],
         &[],
     ),
+    // agents read their configuration at their start only, and do not start with skip-unreachable alone
+    (
+        "kd501/skip-unreachable",
+        "KD501/ConfigMap/kube-system/cilium-config",
+        &["rollout restart", "\"directRoutingSkipUnreachable\":false", "abort"],
+        &[],
+    ),
+    (
+        "kd503/told-off",
+        "KD503/ConfigMap/kube-system/cilium-config",
+        &["HCLOUD_NETWORK_ROUTES_ENABLED"],
+        &["routingMode"],
+    ),
+    // an etcd member's address follows flannel-iface
+    (
+        "kd508/etcd-without-node-ip",
+        "KD508/Node/k1",
+        &["cluster-reset", "etcd member"],
+        &["systemctl restart", "90-flannel-iface.yaml"],
+    ),
+    ("kd508/agent-without-node-ip", "KD508/Node/k2", &["set node-ip to 127.0.0.12"], &["cluster-reset"]),
+    ("kd506/set-not-live", "KD506/DaemonSet/kube-system/cilium", &["delete pod"], &["k8sServicePort"]),
 ];
 
 #[test]

@@ -79,8 +79,18 @@ impl LabelSelector {
 
     /// Whether it selects an object with these labels; `None` when it asks for a label that is not read.
     pub fn selects(&self, labels: &Labels) -> Option<bool> {
-        let value =
+        self.selects_besides(labels, |_| None)
+    }
+
+    /// The same where some keys stand for something else than a label.
+    pub fn selects_besides<'a>(
+        &self,
+        labels: &'a Labels,
+        special: impl Fn(&str) -> Option<&'a str>,
+    ) -> Option<bool> {
+        let label =
             |key: &str| sanitise::keeps_label(key).then(|| labels.0.get(key).map(|value| value.as_str()));
+        let value = |key: &str| special(key).map(Some).or_else(|| label(key));
         let mut known = true;
         let mut term = |key: &str, meets: &dyn Fn(Option<&str>) -> bool| match value(key) {
             Some(found) => meets(found),

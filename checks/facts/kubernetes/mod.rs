@@ -21,7 +21,7 @@ pub use cert_manager::{
     Certificate, CertificateRequest, CertificateStatus, Challenge, ClusterIssuer, Issuer, IssuerRef, Order,
 };
 pub use cilium::{
-    CiliumConfig, CiliumL2AnnouncementPolicy, CiliumLoadBalancerIPPool, CiliumNode, ManagedFields,
+    CiliumConfig, CiliumL2AnnouncementPolicy, CiliumLoadBalancerIPPool, CiliumNode, ManagedFields, PoolBlock,
 };
 pub use event::{Event, EventSource, InvolvedObject};
 pub use extension::{APIService, CustomResourceDefinition};
