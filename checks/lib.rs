@@ -28,4 +28,11 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &gateway::route_allowed_by_listener::CHECK,
+    &gateway::route_parent_exists::CHECK,
+    &gateway::route_reference_grant::CHECK,
+    &gateway::gateway_listener_port::CHECK,
+    &gateway::gateway_class_accepted::CHECK,
+    &gateway::gateway_address::CHECK,
+    &gateway::gateway_crds::CHECK,
 ];
