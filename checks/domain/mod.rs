@@ -5,6 +5,8 @@ pub mod ccm_network;
 pub mod certificates;
 pub mod cilium;
 pub mod cluster;
+pub mod gateway;
+pub mod gateway_controller;
 pub mod hccm;
 pub mod hccm_log;
 pub mod k3s;

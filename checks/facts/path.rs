@@ -1,7 +1,7 @@
 //! Where in an object a fact stands, and reading it from there.
 //!
 //! `a.b` is a field, `['k']` a key, `[n]` an item, `[field=value]` the first item with that field,
-//! `env NAME` the variable of that name in the object's containers, and `values a.b` a value of a Helm chart, which stands as
+//! `env NAME` the variable of that name in the object's containers, `flag NAME` their argument `--NAME=…`, and `values a.b` a value of a Helm chart, which stands as
 //! YAML in `spec.valuesContent`.
 
 use serde_json::Value;
@@ -11,6 +11,9 @@ use serde_json::Value;
 pub fn resolve(object: &Value, path: &str) -> Option<String> {
     if let Some(name) = path.strip_prefix("env ") {
         return env(object, name);
+    }
+    if let Some(name) = path.strip_prefix("flag ") {
+        return flag(object, name);
     }
     if let Some(path) = path.strip_prefix("values ") {
         let values = super::kubernetes::parse_values(object["spec"]["valuesContent"].as_str()?)?;
@@ -58,13 +61,28 @@ fn walk<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     Some(here)
 }
 
-fn env(object: &Value, name: &str) -> Option<String> {
+fn containers(object: &Value) -> Option<&Vec<Value>> {
     let spec = if object["spec"]["template"].is_object() {
         &object["spec"]["template"]["spec"]
     } else {
         &object["spec"]
     };
-    let containers = spec["containers"].as_array()?;
+    spec["containers"].as_array()
+}
+
+/// The value of `--name=value`, the name in any case; a flag without one is `true`.
+fn flag(object: &Value, name: &str) -> Option<String> {
+    let lists =
+        containers(object)?.iter().flat_map(|c| [&c["command"], &c["args"]]).filter_map(Value::as_array);
+    lists.flatten().filter_map(Value::as_str).find_map(|arg| {
+        let arg = arg.strip_prefix("--")?;
+        let (flag, value) = arg.split_once('=').unwrap_or((arg, "true"));
+        flag.eq_ignore_ascii_case(name).then(|| value.to_string())
+    })
+}
+
+fn env(object: &Value, name: &str) -> Option<String> {
+    let containers = containers(object)?;
     let var = containers.iter().flat_map(|c| c["env"].as_array()).flatten().find(|v| v["name"] == name)?;
     if let Some(value) = var["value"].as_str() {
         return Some(value.to_string());
@@ -93,6 +111,15 @@ mod tests {
         assert_eq!(resolve(&object, "status.addresses[0].type").as_deref(), Some("ExternalIP"));
         assert_eq!(resolve(&object, "spec.n").as_deref(), Some("1, 2"));
         assert_eq!(resolve(&object, "spec.missing.deep"), None);
+    }
+
+    #[test]
+    fn a_flag_is_found_in_any_case_and_without_a_value_is_on() {
+        let pod =
+            json!({"spec": {"containers": [{"args": ["--entryPoints.web.address=:8000/tcp", "--ping"]}]}});
+        assert_eq!(resolve(&pod, "flag entrypoints.web.address").as_deref(), Some(":8000/tcp"));
+        assert_eq!(resolve(&pod, "flag ping").as_deref(), Some("true"));
+        assert_eq!(resolve(&pod, "flag pin"), None);
     }
 
     #[test]

@@ -97,15 +97,25 @@ pub fn healthy() -> Report {
     report(&bundle(&[1, 2, 3]))
 }
 
-/// A Gateway's Service without a location: KD301 explains KD300.
+/// A Gateway's Service without a location: KD301 explains KD300, which explains KD606.
 pub fn pending_service_bundle() -> Value {
     let mut bundle = bundle(&[1, 2, 3]);
     let parts = &mut bundle["parts"];
     parts["services"][0]["metadata"]["name"] = json!("cilium-gateway-web");
     parts["services"][0]["metadata"]["ownerReferences"] = json!([{"kind": "Gateway", "name": "web"}]);
     parts["services"][0]["status"] = json!({});
-    parts["gateways"] =
-        json!([{"metadata": {"name": "web", "namespace": "edge"}, "spec": {"gatewayClassName": "cilium"}}]);
+    let accepted = json!([{"type": "Accepted", "status": "True", "reason": "Accepted"}]);
+    parts["gateways"] = json!([{"metadata": {"name": "web", "namespace": "edge"},
+        "spec": {"gatewayClassName": "cilium"}, "status": {"conditions": accepted}}]);
+    parts["gatewayclasses"] = json!([{"metadata": {"name": "cilium"},
+        "spec": {"controllerName": "io.cilium/gateway-controller"}, "status": {"conditions": accepted}}]);
+    let containers = json!([{"name": "cilium-operator", "image": "quay.io/cilium/operator-generic:v1.18.2"}]);
+    parts["deployments"] = json!([{"metadata": {"name": "cilium-operator", "namespace": "kube-system"},
+        "spec": {"template": {"spec": {"containers": containers}}}}]);
+    let pods = parts["pods"].as_array_mut().expect("a list");
+    pods.push(json!({"metadata": {"name": "cilium-operator-6b8c", "namespace": "kube-system"},
+        "spec": {"nodeName": "k1", "containers": containers},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}));
     parts["hcloud.load_balancers"] = json!([]);
     parts["events"] = json!([{"metadata": {"name": "cilium-gateway-web.187", "namespace": "edge"},
         "involvedObject": {"kind": "Service", "namespace": "edge", "name": "cilium-gateway-web"},

@@ -186,6 +186,111 @@ const ADVICE: &[Advice] = &[
     ),
     ("kd508/agent-without-node-ip", "KD508/Node/k2", &["set node-ip to 127.0.0.12"], &["cluster-reset"]),
     ("kd506/set-not-live", "KD506/DaemonSet/kube-system/cilium", &["delete pod"], &["k8sServicePort"]),
+    // the policy of a listener is an object from chart 37 on, a string before, and before that one for all
+    (
+        "kd601/same",
+        "KD601/HTTPRoute/apps/site",
+        &["\"namespacePolicy\":{\"from\":\"All\"}", "every namespace"],
+        &[],
+    ),
+    (
+        "kd601/older-chart",
+        "KD601/HTTPRoute/apps/site",
+        &["{\"listeners\":{\"web\":{\"namespacePolicy\":\"All\"}}}"],
+        &["\"from\""],
+    ),
+    (
+        "kd601/oldest-chart",
+        "KD601/HTTPRoute/apps/site",
+        &["{\"gateway\":{\"namespacePolicy\":\"All\"}}"],
+        &["listeners\":", "\"from\""],
+    ),
+    // the fix for one route must not undo the one for another
+    (
+        "kd601/own-gateway",
+        "KD601/HTTPRoute/apps/api",
+        &["/spec/listeners/0/allowedRoutes/namespaces", "[\"apps\",\"default\",\"edge\"]"],
+        &["\"All\""],
+    ),
+    (
+        "kd601/label",
+        "KD601/HTTPRoute/apps/site",
+        &["label namespace apps app.kubernetes.io/part-of=web"],
+        &["patch"],
+    ),
+    ("kd601/no-listener", "KD601/HTTPRoute/edge/site#no-listener", &["\"value\":\"http\""], &[]),
+    (
+        "kd602/traefik-name",
+        "KD602/HTTPRoute/apps/site",
+        &["\"value\":\"traefik-gateway\""],
+        &["/namespace\""],
+    ),
+    (
+        "kd602/elsewhere",
+        "KD602/GRPCRoute/apps/calls",
+        &["/spec/parentRefs/0/namespace\",\"value\":\"edge\""],
+        &[],
+    ),
+    (
+        "kd603/no-grant",
+        "KD603/HTTPRoute/edge/site",
+        &[
+            "gateway.networking.k8s.io/v1beta1",
+            "\"kind\":\"HTTPRoute\",\"namespace\":\"edge\"",
+            "\"name\":\"site\"",
+        ],
+        &[],
+    ),
+    (
+        "kd603/grpc",
+        "KD603/GRPCRoute/edge/calls",
+        &["\"gateway.networking.k8s.io/v1\"", "\"kind\":\"GRPCRoute\""],
+        &["v1beta1"],
+    ),
+    (
+        "kd604/port-80",
+        "KD604/Gateway/apps/own",
+        &["/spec/listeners/0/port\",\"value\":8000", "/spec/listeners/1/port\",\"value\":8443"],
+        &["/spec/listeners/2"],
+    ),
+    ("kd605/typo", "KD605/Gateway/edge/web#no-class", &["{\"gatewayClassName\":\"cilium\"}"], &["rollout"]),
+    (
+        "kd605/no-class",
+        "KD605/Gateway/edge/web#no-class",
+        &["\"create\":\"true\"", "rollout restart"],
+        &["enabled"],
+    ),
+    (
+        "kd605/no-class-off",
+        "KD605/Gateway/edge/web#no-class",
+        &["{\"gatewayAPI\":{\"enabled\":true}}"],
+        &["create\""],
+    ),
+    // what k3s' chart brings must not be applied by hand beside it
+    (
+        "kd607/traefik",
+        "KD607/Deployment/kube-system/traefik#missing",
+        &["helm-install-traefik-crd"],
+        &["apply --server"],
+    ),
+    (
+        "kd607/operator-1-20",
+        "KD607/Deployment/kube-system/cilium-operator#missing",
+        &["download/v1.6.1/standard-install.yaml", "rollout restart deployment/cilium-operator"],
+        &[],
+    ),
+    (
+        "kd607/owner",
+        "KD607/HelmChart/kube-system/traefik-crd#ownership",
+        &["meta.helm.sh/release-namespace=kube-system", "gateways.gateway.networking.k8s.io"],
+        &["httproutes"],
+    ),
+    (
+        "kd607/two-owners",
+        "KD607/HelmChart/kube-system/traefik-crd#ownership",
+        &["one owner", "every Gateway and route"],
+        &["--overwrite"],
+    ),
 ];
 
 #[test]

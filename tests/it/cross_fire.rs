@@ -194,6 +194,7 @@ fn what_nobody_has_said_yet_is_unknown() {
         ("kd105/drop-in", "KD105"),
         ("kd105/no-args", "KD105"),
         ("kd113/not-said", "KD113"),
+        ("kd601/labels-unread", "KD601"),
         ("kd807/no-args", "KD807"),
     ] {
         let case = CASES.iter().find(|case| case.fixture.name() == name).expect("the fixture is there");

@@ -25,7 +25,8 @@ wire! { "camelCase"
 
     pub struct DefinitionVersion {
         pub name: Text,
-        pub served: bool,
+        /// Always written: `false` is a value.
+        pub served: Option<bool>,
         pub storage: bool,
     }
 

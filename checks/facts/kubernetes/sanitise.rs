@@ -204,9 +204,19 @@ fn value_of(flag: &str, value: &str) -> Text {
     let keep = match flag {
         "kube-apiserver-arg" => API_SERVER_ARGS.iter().any(|known| value.starts_with(known)),
         "kubelet-arg" => KUBELET_ARGS.iter().any(|known| value.starts_with(known)),
-        _ => on_list(FLAGS, flag),
+        _ => on_list(FLAGS, flag) || is_traefik_flag(flag),
     };
     if keep { Text::new(value) } else { Text::new(MASK) }
+}
+
+/// Traefik's flags that are kept: where its entry points listen, and whether and how it serves Gateway API. It reads flags in
+/// any case.
+fn is_traefik_flag(flag: &str) -> bool {
+    let flag = flag.to_ascii_lowercase();
+    (flag.starts_with("entrypoints.") && flag.ends_with(".address"))
+        || flag == "providers.kubernetesgateway"
+        || flag == "providers.kubernetesgateway.experimentalchannel"
+        || flag.starts_with("providers.kubernetesgateway.statusaddress.")
 }
 
 fn node_args(json: &str) -> String {
@@ -231,6 +241,20 @@ mod tests {
         ));
         let line = kept.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(line, "server --token ******** --node-ip 127.0.0.2 --datastore-endpoint=********");
+    }
+
+    #[test]
+    fn of_traefik_only_the_listeners_and_the_gateway_provider_are_kept() {
+        let kept = args(&words(
+            "--entryPoints.web.address=:8000/tcp --providers.kubernetesgateway --certificatesresolvers.le.acme.email=a@b \
+             --entryPoints.web.http.middlewares=s3cr3t --providers.kubernetesgateway.statusaddress.service.name=traefik",
+        ));
+        let line = kept.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(
+            line,
+            "--entryPoints.web.address=:8000/tcp --providers.kubernetesgateway --certificatesresolvers.le.acme.email=******** \
+             --entryPoints.web.http.middlewares=******** --providers.kubernetesgateway.statusaddress.service.name=traefik"
+        );
     }
 
     #[test]
