@@ -141,13 +141,13 @@ const ADVICE: &[Advice] = &[
     (
         "kd302/zone-as-location",
         "KD302/Service/shop/web",
-        &["network-zone=eu-central", "cloud/location= "],
+        &["network-zone=eu-central", "load-balancer.hetzner.cloud/location=\n"],
         &["location=eu-central"],
     ),
     (
         "kd302/placeholder",
         "KD302/Deployment/kube-system/hcloud-cloud-controller-manager",
-        &["\"HCLOUD_LOAD_BALANCERS_LOCATION\":{\"value\":\"nbg1\"}", "rollout"],
+        &["\"HCLOUD_LOAD_BALANCERS_LOCATION\":{\"value\":\"nbg1\"}"],
         &["annotate service"],
     ),
     // what is right by now is not set again
