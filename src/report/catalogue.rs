@@ -122,23 +122,21 @@ pub fn page(check: &Check, checks: &[&Check], example: Option<Example>, view: &V
     let lead = format!("{} ", check.code);
     page.hung(&lead, ink(check.severity), lead.width(), &head, Ink::Plain);
     page.hung("", Ink::Plain, 0, &format!("Healthy when {}.", check.title), Ink::Plain);
-    let named = |code: &str| match checks.iter().find(|c| c.code == code) {
-        Some(check) => format!("{code} ({})", check.slug),
-        None => code.to_string(),
+    // One by code and name; of several the codes, or they would push the page off the screen.
+    let named = |codes: Vec<(&str, Reach)>| -> Vec<String> {
+        let alone = codes.len() == 1;
+        let name = |(code, reach): &(&str, Reach)| match checks.iter().find(|c| c.code == *code) {
+            Some(check) if alone && *reach == Reach::Cluster => {
+                format!("{code} ({}), wherever it is", check.slug)
+            }
+            Some(check) if alone => format!("{code} ({})", check.slug),
+            _ => code.to_string(),
+        };
+        codes.iter().map(name).collect()
     };
-    let causes: Vec<String> = check
-        .caused_by
-        .iter()
-        .map(|cause| match cause.reach {
-            Reach::Place => named(cause.code),
-            Reach::Cluster => format!("{}, wherever it is", named(cause.code)),
-        })
-        .collect();
-    let effects: Vec<String> = checks
-        .iter()
-        .filter(|other| other.caused_by.iter().any(|cause| cause.code == check.code))
-        .map(|other| named(other.code))
-        .collect();
+    let causes = named(check.caused_by.iter().map(|cause| (cause.code, cause.reach)).collect());
+    let effects = checks.iter().filter(|other| other.caused_by.iter().any(|cause| cause.code == check.code));
+    let effects = named(effects.map(|other| (other.code, Reach::Place)).collect());
     for (title, names) in [("May be caused by ", causes), ("May itself cause ", effects)] {
         if !names.is_empty() {
             page.hung(
