@@ -203,7 +203,7 @@ fn tell(
     };
     let mut finding = Finding::about(controller.reference(), format!("{who} serves no Gateway API: {what}"))
         .discriminator("missing")
-        .because(format!("It watches {}, and starts none of it while one is missing.", listed.join(", ")));
+        .because(format!("Without {} it starts nothing of Gateway API.", listed.join(", ")));
     finding = match (controller.program, config) {
         (Program::Cilium, Some(config)) => finding.shows(config, "data.enable-gateway-api"),
         _ => controller.flag_shown(finding, "providers.kubernetesgateway"),
