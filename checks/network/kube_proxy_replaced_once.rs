@@ -8,8 +8,9 @@ use crate::domain::cilium::{self, Cilium};
 use crate::domain::k3s;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Kind, Known};
+use crate::k3s::k3s_disable_values;
 use crate::remedies::k3s_config;
-use crate::{Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD504",
@@ -18,7 +19,8 @@ pub const CHECK: Check = Check {
     examines: "k3s servers",
     severity: Severity::Warning,
     needs: &[cilium::NEEDS[0], cilium::NEEDS[1], cilium::NEEDS[2], &Node::NEED],
-    caused_by: &[],
+    caused_by: &[Cause::here(&k3s_disable_values::CHECK)
+        .when(|cause, _| cause.discriminator == Some("disable-kube-proxy"))],
     explain: include_str!("kube_proxy_replaced_once.md"),
     judge,
 };

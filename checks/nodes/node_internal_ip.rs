@@ -36,6 +36,7 @@ pub const CHECK: Check = Check {
     ],
     caused_by: &[
         Cause::everywhere(&network_check::CHECK).when(network_check::for_all_nodes),
+        Cause::here(&network_check::CHECK),
         Cause::here(&node_initialized::CHECK),
         Cause::here(&node_provider_id::CHECK),
         Cause::here(&external_cloud_provider::CHECK),

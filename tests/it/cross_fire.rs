@@ -21,8 +21,11 @@ fn every_fixture_gives_its_findings_in_their_order_and_no_other() {
             let (name, found) = (case.fixture.name(), found.join("\n  - "));
             wrong.push(format!("{name} expects\n  - {}\n gives\n  - {found}", expected.join("\n  - ")));
         }
-        if case.fixture.is_quiet() && !expected.is_empty() {
-            wrong.push(format!("{}: a near miss that expects findings", case.fixture.name()));
+        // What it is no case of may be a case of another check.
+        let own = case.fixture.name().split('/').next().unwrap_or_default().to_uppercase();
+        if case.fixture.is_quiet() && expected.iter().any(|line| line.trim_start().starts_with(&own)) {
+            wrong
+                .push(format!("{}: a near miss that expects findings of its own check", case.fixture.name()));
         }
     }
     none(wrong);
