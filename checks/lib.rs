@@ -28,4 +28,8 @@ pub const ALL: &[&Check] = &[
     &load_balancers::load_balancer_address::CHECK,
     &load_balancers::load_balancer_location::CHECK,
     &load_balancers::load_balancer_targets_healthy::CHECK,
+    &certificates::managed_certificate_issued::CHECK,
+    &certificates::managed_certificate_annotations::CHECK,
+    &certificates::managed_certificate_drift::CHECK,
+    &certificates::managed_certificate_dns_zone::CHECK,
 ];

@@ -9,4 +9,5 @@ pub mod hccm;
 pub mod k3s;
 pub mod kubelet;
 pub mod machines;
+pub mod managed_certificates;
 pub mod owner;

@@ -3,6 +3,8 @@
 pub mod charts;
 pub mod controller;
 pub mod k3s_config;
+pub mod managed_certificate;
+pub mod service_annotation;
 
 use serde_json::Value;
 
