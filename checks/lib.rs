@@ -32,4 +32,6 @@ pub const ALL: &[&Check] = &[
     &certificates::managed_certificate_annotations::CHECK,
     &certificates::managed_certificate_drift::CHECK,
     &certificates::managed_certificate_dns_zone::CHECK,
+    &certificates::cert_manager_certificates::CHECK,
+    &certificates::gateway_certificate_refs::CHECK,
 ];

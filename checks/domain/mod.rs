@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod ccm_network;
+pub mod cert_manager;
 pub mod certificates;
 pub mod cilium;
 pub mod cluster;

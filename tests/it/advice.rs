@@ -135,6 +135,13 @@ const ADVICE: &[Advice] = &[
         &["_acme-challenge.shop.example.com", "cert-manager", "certificate retry store", "used_by"],
         &[],
     ),
+    // each attempt counts at a rate limit
+    (
+        "kd410/renewal",
+        "KD410/Order/edge/web-tls-2-1618033988",
+        &["wait", "cmctl renew web-tls -n edge"],
+        &["kubectl delete"],
+    ),
 ];
 
 #[test]

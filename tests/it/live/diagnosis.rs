@@ -66,7 +66,7 @@ fn an_api_server_that_is_off_is_a_finding() {
     assert!(findings[0]["says"].as_str().unwrap().ends_with("refuses connections"));
     assert_eq!(
         codes(&report, "unknown"),
-        ["KD110", "KD300", "KD301", "KD304", "KD401", "KD402", "KD403", "KD404"]
+        ["KD110", "KD300", "KD301", "KD304", "KD401", "KD402", "KD403", "KD404", "KD410", "KD412"]
     );
     assert_eq!(report["gaps"].as_array().unwrap().len(), 1, "{}", report["gaps"]);
 }
