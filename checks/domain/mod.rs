@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod ccm_network;
+pub mod cert_manager;
 pub mod certificates;
 pub mod cilium;
 pub mod cluster;
@@ -13,6 +14,7 @@ pub mod k3s;
 pub mod kubelet;
 pub mod lb_annotations;
 pub mod machines;
+pub mod managed_certificates;
 pub mod near;
 pub mod owner;
 pub mod pod_network;

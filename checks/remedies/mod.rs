@@ -6,6 +6,7 @@ pub mod controller;
 pub mod etcd;
 pub mod helm_jobs;
 pub mod k3s_config;
+pub mod managed_certificate;
 pub mod node_ip;
 pub mod placeholders;
 pub mod registration;

@@ -291,6 +291,35 @@ const ADVICE: &[Advice] = &[
         &["one owner", "every Gateway and route"],
         &["--overwrite"],
     ),
+    // a certificate that another cluster serves is neither taken nor deleted
+    (
+        "kd403/foreign",
+        "KD403/Certificate/store#not-found",
+        &["http-managed-certificate-name=shop-example-com"],
+        &["add-label", "certificate delete"],
+    ),
+    ("kd403/recreated", "KD403/Certificate/store#not-found", &["add-label"], &["certificate delete"]),
+    // of several ports one may speak TLS itself
+    (
+        "kd402/traefik",
+        "KD402/Service/kube-system/traefik",
+        &["certificate-type=managed", "a Service of its own"],
+        &["certificate-type=managed load-balancer.hetzner.cloud/protocol=https"],
+    ),
+    // the domain's whole DNS need not move
+    (
+        "kd401/issuance",
+        "KD401/Certificate/store",
+        &["_acme-challenge.shop.example.com", "cert-manager", "certificate retry store", "used_by"],
+        &[],
+    ),
+    // each attempt counts at a rate limit
+    (
+        "kd410/renewal",
+        "KD410/Order/edge/web-tls-2-1618033988",
+        &["wait", "cmctl renew web-tls -n edge"],
+        &["kubectl delete"],
+    ),
 ];
 
 #[test]

@@ -27,8 +27,9 @@ pub use event::{Event, EventSource, InvolvedObject};
 pub use extension::{APIService, CustomResourceDefinition};
 pub use gateway::{
     AllowedRoutes, GROUP as GATEWAY_GROUP, GRPCRoute, Gateway, GatewayAddress, GatewayClass,
-    GatewayInfrastructure, GatewaySpec, GatewayStatus, HTTPRoute, Listener, ListenerStatus, ObjectReference,
-    ParentReference, ReferenceGrant, RouteParentStatus, RouteSpec, RouteStatus,
+    GatewayInfrastructure, GatewaySpec, GatewayStatus, GrantFrom, GrantTo, HTTPRoute, Listener,
+    ListenerStatus, ObjectReference, ParentReference, ReferenceGrant, RouteParentStatus, RouteSpec,
+    RouteStatus,
 };
 pub use helm::{HelmChart, HelmChartConfig, HelmChartConfigSpec, HelmChartSpec};
 pub use ingress::IngressObject;
