@@ -124,7 +124,11 @@ fn remedy(finding: Finding, facts: &Facts, ccm: &Ccm, wanted: Option<String>) ->
     let why = "names the range that the nodes' pod CIDRs are taken from";
     match ccm.chart(facts)? {
         Some(chart) => {
-            let values = json!({"networking": {"clusterCIDR": wanted}});
+            // without its networking the chart makes no such flag, and somebody gave it as an argument
+            let values = match controller::has_networking(&chart) {
+                true => json!({"networking": {"clusterCIDR": wanted}}),
+                false => json!({"args": {"cluster-cidr": wanted}}),
+            };
             controller::give(finding, facts, ccm, &chart, why, values)
         }
         None => {

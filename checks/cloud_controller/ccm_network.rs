@@ -145,6 +145,14 @@ fn unset(facts: &Facts, v: &mut Verdict, ccm: &Ccm, workload: ObjectRef) -> Know
     if !hurts {
         finding = finding.severity(Severity::Error);
     }
+    let meant = ccm.template(facts)?.and_then(|container| container.var("HCLOUD_NETWORK"));
+    if meant.is_some_and(|var| var.value_from.is_some() || var.value.as_ref().is_some_and(|v| !v.is_empty()))
+    {
+        finding.says = "the cloud controller still runs without its network: it is set, not live".into();
+        let finding = v.advise(finding, |finding| controller::make_live(finding, facts, ccm));
+        v.findings.push(finding);
+        return Ok(());
+    }
     let finding = v.advise(finding, |finding| give(finding, facts, ccm));
     v.findings.push(finding);
     Ok(())
@@ -269,7 +277,7 @@ fn give(finding: Finding, facts: &Facts, ccm: &Ccm) -> Known<Finding> {
             && step.hazard.is_none()
             && matches!(step.act, Act::Apply(_) | Act::Run(_) | Act::Write { .. })
     };
-    if let Some(step) = finding.steps.iter_mut().filter(live).next_back() {
+    if let Some(step) = finding.steps.iter_mut().rfind(live) {
         step.hazard = Some(hazard);
     }
     Ok(finding)

@@ -148,7 +148,7 @@ fn tell(facts: &Facts, ccm: &Ccm, account: &Account, has: &Rules, missing: &[Cal
     if missing.iter().all(|call| call.resource == "events") {
         finding = finding.severity(Severity::Warning);
     }
-    Ok(remedy(facts, finding, account, has, missing)?)
+    remedy(facts, finding, account, has, missing)
 }
 
 /// Adds what is missing to the role that the account has; else binds the role that the chart makes.

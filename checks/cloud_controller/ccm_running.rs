@@ -137,9 +137,10 @@ fn tell(
     said: Option<&Said>,
     serves: bool,
 ) -> Finding {
-    let mut finding = Finding::about(workload, trouble.says())
-        .discriminator(trouble.discriminator())
-        .shows(pod, "status.conditions[type=Ready].status");
+    let mut finding = Finding::about(workload, trouble.says()).discriminator(trouble.discriminator());
+    if !matches!(trouble, Trouble::RolloutStuck | Trouble::Unscheduled) {
+        finding = finding.shows(pod, "status.conditions[type=Ready].status");
+    }
     let status = format!("status.containerStatuses[name={}]", ccm.container().name);
     match trouble {
         Trouble::RolloutStuck | Trouble::Unscheduled => {

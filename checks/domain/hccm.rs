@@ -145,6 +145,18 @@ impl<'a> Ccm<'a> {
         Ok(of_deployment.map(|w| &w.metadata).or(of_set.map(|w| &w.metadata)))
     }
 
+    /// What its workload says now: a pod made before a change does not have it yet. `None` where nothing makes its pod.
+    ///
+    /// # Errors
+    /// The gap of workloads.
+    pub fn template(&self, facts: &'a Facts) -> Known<Option<&'a Container>> {
+        let workload = self.workload(facts)?;
+        let of_deployment = facts.all::<Deployment>()?.iter().find(|w| w.reference() == workload);
+        let of_set = facts.all::<DaemonSet>()?.iter().find(|w| w.reference() == workload);
+        let template = of_deployment.map(|w| &w.spec.template).or(of_set.map(|w| &w.spec.template));
+        Ok(template.and_then(|template| container_of(&template.spec)))
+    }
+
     /// The HelmChart of k3s that installs it; `None` where something else did.
     ///
     /// # Errors

@@ -215,7 +215,7 @@ pub fn strategy() -> Value {
 }
 
 /// The chart gives the controller its network itself.
-fn has_networking(chart: &Chart) -> bool {
+pub fn has_networking(chart: &Chart) -> bool {
     chart.value("networking.enabled").is_some_and(|on| on == "true")
 }
 

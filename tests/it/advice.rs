@@ -320,6 +320,55 @@ const ADVICE: &[Advice] = &[
         &["wait", "cmctl renew web-tls -n edge"],
         &["kubectl delete"],
     ),
+    // one path only: the chart's own where it is on, and no second source beside the first
+    (
+        "kd204/empty",
+        "KD204/Deployment/kube-system/hcloud-cloud-controller-manager#unset",
+        &["\"networking\":{\"network\":{\"value\":\"815\",\"valueFrom\":null}}"],
+        &["ROUTES_ENABLED", "\"env\""],
+    ),
+    (
+        "kd204/unset",
+        "KD204/Deployment/kube-system/hcloud-cloud-controller-manager#unset",
+        &[
+            "\"HCLOUD_NETWORK\":{\"value\":\"815\"}",
+            "\"HCLOUD_NETWORK_ROUTES_ENABLED\":{\"value\":\"false\"}",
+        ],
+        &["\"networking\""],
+    ),
+    // what is set already is not set a second time
+    (
+        "kd204/node-address",
+        "KD204/Deployment/kube-system/hcloud-cloud-controller-manager#unset",
+        &["set, not live", "maxSurge"],
+        &["\"815\""],
+    ),
+    // the flag that counts is the one that is there
+    (
+        "kd203/native",
+        "KD203/Deployment/kube-system/hcloud-cloud-controller-manager",
+        &["\"args\":{\"cluster-cidr\":\"10.42.0.0/16\"}"],
+        &["clusterCIDR"],
+    ),
+    (
+        "kd203/default-range",
+        "KD203/Deployment/kube-system/hcloud-cloud-controller-manager",
+        &["\"networking\":{\"clusterCIDR\":\"10.42.0.0/16\"}"],
+        &["\"args\""],
+    ),
+    // a token stands in no command
+    (
+        "kd207/read-only",
+        "KD207/Deployment/kube-system/hcloud-cloud-controller-manager#read-only",
+        &["--patch-file token.yaml", "Read & Write", "delete pod"],
+        &["--from-literal"],
+    ),
+    (
+        "kd201/rollout-stuck",
+        "KD201/Deployment/kube-system/hcloud-cloud-controller-manager#rollout-stuck",
+        &["patch deployment", "maxSurge"],
+        &["delete pod"],
+    ),
 ];
 
 #[test]
