@@ -9,6 +9,7 @@ use crate::domain::k3s;
 use crate::facts::kubernetes::{Container, Node, Pod, PodSpec};
 use crate::facts::{Facts, Kind, Known};
 use crate::remedies::charts::{self, Chart};
+use crate::remedies::cilium as remedy;
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
@@ -105,7 +106,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         let pods = cut.iter().filter_map(|(_, pod)| *pod);
         pods.fold(finding, |finding, pod| finding.step(replace(pod, namespace)))
     } else if let Some(Some(chart)) = v.see(Chart::named(facts, "cilium")) {
-        finding.relates(chart.chart).steps(chart.set(why, cilium.version(), values))
+        finding.relates(chart.chart).steps(remedy::values(&chart, &cilium, why, values))
     } else {
         let port = format!("{PORT}=6444");
         finding

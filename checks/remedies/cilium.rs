@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::charts::{self, Chart};
 use crate::domain::cilium::Cilium;
 use crate::facts::{Facts, Need};
-use crate::{Changes, Finding, Step, Verdict};
+use crate::{Act, Changes, Finding, Step, Verdict};
 
 /// What [`tell`] reads beside [`crate::domain::cilium::NEEDS`].
 pub const NEEDS: [&Need; 2] = charts::NEEDS;
@@ -36,8 +36,8 @@ pub fn tell(
     let namespace = cilium.config.metadata.namespace.as_deref().unwrap_or("kube-system");
     match chart {
         Some(Some(chart)) => {
-            finding =
-                finding.relates(chart.chart).steps(chart.set(change.why, cilium.version(), change.values));
+            let steps = values(&chart, cilium, change.why, change.values);
+            finding = finding.relates(chart.chart).steps(steps);
         }
         _ => {
             let patch = json!({ "data": change.settings }).to_string();
@@ -70,6 +70,21 @@ pub fn tell(
         finding = finding.verify_kubectl(&args, "successfully rolled out");
     }
     finding
+}
+
+/// Steps that give the chart these values. Several findings may each want a HelmChartConfig of this name, and the second that
+/// is applied takes the first one's values away.
+pub fn values(chart: &Chart, cilium: &Cilium, why: &str, values: Value) -> Vec<Step> {
+    let careful = |step: Step| {
+        match step.act {
+        Act::Apply(_) => step.hazard(
+            "another finding may name this HelmChartConfig, too: then write its values and these into one, for the second that \
+             is applied replaces the first",
+        ),
+        _ => step,
+    }
+    };
+    chart.set(why, cilium.version(), values).into_iter().map(careful).collect()
 }
 
 /// From native routing to a tunnel, which needs nothing of the network between the nodes.
