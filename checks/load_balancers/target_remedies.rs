@@ -146,7 +146,10 @@ impl<'a> Scene<'a> {
             Reason::HealthCheck => self.health_check(finding, first, about),
             Reason::NodeDown => {
                 let why: BTreeSet<String> = bad.iter().filter_map(|i| self.down(&self.members[*i])).collect();
-                finding.says = about(some(&why.into_iter().collect::<Vec<_>>()));
+                finding.says = about(match why.len() {
+                    0..=1 => some(&why.into_iter().collect::<Vec<_>>()),
+                    n => format!("{n} nodes or servers are down"),
+                });
                 for i in &bad {
                     let member = &self.members[*i];
                     let down = |s: &&Server| s.status != "running" && !s.status.is_empty();
