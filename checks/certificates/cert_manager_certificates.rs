@@ -6,7 +6,8 @@ use crate::certificates::cert_manager_words::meaning;
 use crate::domain::cert_manager::{self, AnyIssuer, CertManager, Chain, Named};
 use crate::facts::kubernetes::{Certificate, Challenge, Gateway, condition};
 use crate::facts::{Facts, Kind, Known};
-use crate::{Changes, Check, Finding, ObjectRef, Severity, Step, Verdict};
+use crate::gateway::gateway_address;
+use crate::{Cause, Changes, Check, Finding, ObjectRef, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD410",
@@ -23,7 +24,10 @@ pub const CHECK: Check = Check {
         cert_manager::NEEDS[5],
         &Gateway::NEED,
     ],
-    caused_by: &[],
+    // its host cannot lead to a Gateway that has no address
+    caused_by: &[Cause::here(&gateway_address::CHECK).when(|_, effect| {
+        effect.subject.kind == "Challenge" && effect.says.starts_with("the HTTP-01 challenge")
+    })],
     explain: include_str!("cert_manager_certificates.md"),
     judge,
 };

@@ -148,6 +148,12 @@ impl<'a> Controller<'a> {
         !self.is_ready() && settled
     }
 
+    /// A pod of its for which the scheduler finds no node.
+    pub fn unscheduled(&self) -> Option<&'a Pod> {
+        let is = |pod: &&&Pod| pod.condition("PodScheduled").is_some_and(|c| c.status == "False");
+        self.pods.iter().find(is).copied()
+    }
+
     /// The version of the image that runs: `(3, 5, 1)`; `None` for a digest or another tag.
     pub fn release(&self) -> Option<(u64, u64, u64)> {
         version_numbers(image_tag(&self.container.image)?)

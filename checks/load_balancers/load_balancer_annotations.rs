@@ -33,15 +33,19 @@ pub const CHECK: Check = Check {
     judge,
 };
 
-/// Whether a finding is about an annotation that is, or was meant to be, one of these.
+/// Whether a finding is about an annotation that was meant to be one of these, and that nobody reads.
 pub fn means(finding: &Finding, wanted: &[&str]) -> bool {
-    finding.discriminator != Some("value")
-        && finding.evidence.iter().any(|evidence| {
-            let key =
-                evidence.path.strip_prefix("metadata.annotations['").and_then(|rest| rest.strip_suffix("']"));
-            let suffix = key.and_then(|key| key.strip_prefix(PREFIX)).unwrap_or_default();
-            wanted.contains(&suffix) || list::meant(suffix).is_some_and(|meant| wanted.contains(&meant))
-        })
+    finding.discriminator != Some("value") && is_about(finding, wanted)
+}
+
+/// Whether a finding is about an annotation that is, or was meant to be, one of these.
+pub fn is_about(finding: &Finding, wanted: &[&str]) -> bool {
+    finding.evidence.iter().any(|evidence| {
+        let key =
+            evidence.path.strip_prefix("metadata.annotations['").and_then(|rest| rest.strip_suffix("']"));
+        let suffix = key.and_then(|key| key.strip_prefix(PREFIX)).unwrap_or_default();
+        wanted.contains(&suffix) || list::meant(suffix).is_some_and(|meant| wanted.contains(&meant))
+    })
 }
 
 /// The controller gives up the Service because of it.

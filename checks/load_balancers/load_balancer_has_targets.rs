@@ -7,6 +7,7 @@
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
+use crate::certificates::{managed_certificate_annotations, managed_certificate_drift};
 use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
@@ -40,6 +41,8 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&managed_certificate_annotations::CHECK).when(managed_certificate_annotations::stops),
+        Cause::here(&managed_certificate_drift::CHECK).when(managed_certificate_drift::stops),
         Cause::here(&node_provider_id::CHECK),
         Cause::here(&node_initialized::CHECK),
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::load_balancer_annotations;
 use super::targets::{Port, Scene};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
@@ -13,7 +14,7 @@ use crate::domain::machines::server_of;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Kind, Known};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD305",
@@ -33,7 +34,8 @@ pub const CHECK: Check = Check {
         &Firewall::NEED,
         &Network::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&load_balancer_annotations::CHECK)
+        .when(|cause, _| load_balancer_annotations::is_about(cause, &["use-private-ip"]))],
     explain: include_str!("load_balancer_private_targets.md"),
     judge,
 };

@@ -33,8 +33,7 @@ pub const CHECK: Check = Check {
     caused_by: &[
         Cause::here(&helm_charts_installed::CHECK),
         // its controller does not tolerate the taint
-        Cause::everywhere(&node_initialized::CHECK)
-            .when(|_, effect| effect.discriminator == Some("controller")),
+        Cause::everywhere(&node_initialized::CHECK).when(node_initialized::keeps_pods_waiting),
         // both read the token from the same Secret
         Cause::everywhere(&ccm_token::CHECK).when(|cause, _| cause.discriminator == Some("rejected")),
     ],
