@@ -27,9 +27,8 @@ pub const CHECK: Check = Check {
         &HelmChart::NEED,
     ],
     // Traefik was to go, and its chart of definitions with it.
-    caused_by: &[Cause::everywhere(&k3s_disable_values::CHECK).when(|cause, effect| {
-        cause.discriminator == Some("traefik") && effect.subject.kind == "HelmChart"
-    })],
+    caused_by: &[Cause::everywhere(&k3s_disable_values::CHECK)
+        .when(|cause, effect| cause.discriminator == Some("traefik") && effect.subject.kind == "HelmChart")],
     explain: include_str!("gateway_crds.md"),
     judge,
 };

@@ -7,7 +7,9 @@
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
-use crate::certificates::{managed_certificate_annotations, managed_certificate_drift};
+use crate::certificates::{
+    managed_certificate_annotations, managed_certificate_drift, managed_certificate_issued,
+};
 use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
@@ -41,6 +43,7 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&managed_certificate_issued::CHECK).when(managed_certificate_issued::stops_setup),
         Cause::here(&managed_certificate_annotations::CHECK).when(managed_certificate_annotations::stops),
         Cause::here(&managed_certificate_drift::CHECK).when(managed_certificate_drift::stops),
         Cause::here(&node_provider_id::CHECK),
@@ -68,7 +71,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
         let mut gaps = Vec::new();
         let scene = Scene::new(facts, service, lb, Ok(ccm), &mut gaps);
-        if scene.empty() == Some(Reason::NoTargets) {
+        if scene.members.is_empty() {
             v.gaps.extend(gaps);
             v.findings.push(scene.tell_empty(Reason::NoTargets).severity(Severity::Critical));
             continue;
