@@ -35,6 +35,11 @@ pub const CHECK: Check = Check {
 
 const LABEL: &str = "hcloud-ccm/service-uid";
 
+/// The controller does not find the one certificate that is the Service's, and stops before the targets.
+pub(crate) fn stops_a_sync(cause: &Finding) -> bool {
+    matches!(cause.discriminator, Some("not-found" | "non-unique"))
+}
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let all = wanted(facts)?;
     if all.is_empty() {

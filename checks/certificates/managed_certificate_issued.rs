@@ -39,6 +39,11 @@ fn is_about_dns(_: &Finding, effect: &Finding) -> bool {
     code.is_some_and(|code| ABOUT_DNS.iter().any(|about| code.ends_with(about)))
 }
 
+/// The sync in which Hetzner refuses it stops before the targets; the next one attaches what failed.
+pub(crate) fn stops_a_sync(cause: &Finding) -> bool {
+    cause.evidence.iter().any(|e| e.path == "status.issuance")
+}
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let certificates = facts.all::<Certificate>()?;
     let services = facts.all::<Service>()?;

@@ -1,9 +1,11 @@
 //! When a Service of type LoadBalancer has no address two minutes after it was made, nobody can reach it, because the
 //! cloud controller has not (or not yet) given it one. The symptom itself: it folds under whatever explains it.
 
+use crate::certificates::{managed_certificate_drift, managed_certificate_issued};
 use crate::cloud_controller::{ccm_permissions, ccm_running, ccm_token};
 use crate::domain::hccm::{self, Ccm, last_event, load_balancer_of};
 use crate::domain::owner::{self, Owner};
+use crate::domain::sync_error;
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
@@ -40,6 +42,8 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_sync::CHECK),
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
+        Cause::here(&managed_certificate_issued::CHECK).when(|_, effect| stops_at(effect, "KD401")),
+        Cause::here(&managed_certificate_drift::CHECK).when(|_, effect| stops_at(effect, "KD403")),
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
         Cause::everywhere(&ccm_permissions::CHECK).when(no_services),
         Cause::everywhere(&ccm_token::CHECK),
@@ -52,6 +56,14 @@ pub const CHECK: Check = Check {
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
+
+/// What the controller stopped at is what that check explains.
+fn stops_at(effect: &Finding, code: &str) -> bool {
+    let messages = effect.evidence.iter().filter(|evidence| evidence.path == "message");
+    messages
+        .filter_map(|evidence| evidence.value.as_deref())
+        .any(|said| sync_error::claimed(said) == Some(code))
+}
 
 fn no_services(cause: &Finding, _: &Finding) -> bool {
     matches!(cause.discriminator, Some("all" | "services"))

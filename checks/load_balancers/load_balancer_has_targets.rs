@@ -7,6 +7,7 @@
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
+use crate::certificates::{managed_certificate_drift, managed_certificate_issued};
 use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
@@ -40,6 +41,10 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&managed_certificate_issued::CHECK)
+            .when(|cause, effect| managed_certificate_issued::stops_a_sync(cause) && has_none(effect)),
+        Cause::here(&managed_certificate_drift::CHECK)
+            .when(|cause, effect| managed_certificate_drift::stops_a_sync(cause) && has_none(effect)),
         Cause::here(&node_provider_id::CHECK),
         Cause::here(&node_initialized::CHECK),
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
@@ -47,6 +52,11 @@ pub const CHECK: Check = Check {
     explain: include_str!("load_balancer_has_targets.md"),
     judge,
 };
+
+/// The ports, and with them the certificate, come before the targets: a load balancer that never got any.
+fn has_none(effect: &Finding) -> bool {
+    effect.discriminator == Some("no-targets")
+}
 
 /// How long the controller may take to add a new node, or to fill a new load balancer.
 const GRACE_SECONDS: i64 = 180;
