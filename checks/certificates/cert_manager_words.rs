@@ -13,6 +13,8 @@ struct Meaning {
 
 const RATE_LIMIT: &str = "wait: Let's Encrypt says until when, and each attempt counts; to go on testing use an issuer with its \
                           staging server, and do not delete and make Certificates anew";
+const HAS_NO_RECORD: &str = "the host has no DNS record";
+const DOES_NOT_ANSWER: &str = "the host does not answer on port 80";
 const NO_RECORD: &str = "make an A record for the host that leads to the address of the Gateway or Ingress; a record that is \
                          new takes until its old negative answer expires";
 const NO_ANSWER: &str = "the host must answer on port 80 from outside and from the pods: compare its DNS record with the load \
@@ -25,13 +27,9 @@ const MEANINGS: &[Meaning] = &[
     Meaning { words: &["429"], short: "a rate limit of the issuer is reached", advice: RATE_LIMIT },
     Meaning { words: &["ratelimited"], short: "a rate limit of the issuer is reached", advice: RATE_LIMIT },
     Meaning { words: &["too many"], short: "a rate limit of the issuer is reached", advice: RATE_LIMIT },
-    Meaning {
-        words: &["self check", "no such host"],
-        short: "the host has no DNS record",
-        advice: NO_RECORD,
-    },
-    Meaning { words: &["nxdomain"], short: "the host has no DNS record", advice: NO_RECORD },
-    Meaning { words: &["no valid ip addresses"], short: "the host has no DNS record", advice: NO_RECORD },
+    Meaning { words: &["self check", "no such host"], short: HAS_NO_RECORD, advice: NO_RECORD },
+    Meaning { words: &["nxdomain"], short: HAS_NO_RECORD, advice: NO_RECORD },
+    Meaning { words: &["no valid ip addresses"], short: HAS_NO_RECORD, advice: NO_RECORD },
     Meaning {
         words: &["self check", "server misbehaving"],
         short: "the cluster's DNS does not answer",
@@ -52,17 +50,9 @@ const MEANINGS: &[Meaning] = &[
         short: "something else answers for the host",
         advice: WRONG_PLACE,
     },
-    Meaning { words: &["self check"], short: "the host does not answer on port 80", advice: NO_ANSWER },
-    Meaning {
-        words: &["timeout during connect"],
-        short: "the host does not answer on port 80",
-        advice: NO_ANSWER,
-    },
-    Meaning {
-        words: &["connection refused"],
-        short: "the host does not answer on port 80",
-        advice: NO_ANSWER,
-    },
+    Meaning { words: &["self check"], short: DOES_NOT_ANSWER, advice: NO_ANSWER },
+    Meaning { words: &["timeout during connect"], short: DOES_NOT_ANSWER, advice: NO_ANSWER },
+    Meaning { words: &["connection refused"], short: DOES_NOT_ANSWER, advice: NO_ANSWER },
     Meaning {
         words: &["not yet propagated"],
         short: "the DNS record is not seen yet",
@@ -103,6 +93,11 @@ pub fn meaning(message: &str) -> Option<(&'static str, &'static str)> {
     let message = message.to_lowercase();
     let found = MEANINGS.iter().find(|meaning| meaning.words.iter().all(|word| message.contains(word)))?;
     Some((found.short, found.advice))
+}
+
+/// A headline that ends with such a meaning: nobody got as far as the solver.
+pub fn is_unreached(says: &str) -> bool {
+    says.ends_with(HAS_NO_RECORD) || says.ends_with(DOES_NOT_ANSWER)
 }
 
 #[cfg(test)]
