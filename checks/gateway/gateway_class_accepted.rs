@@ -90,7 +90,7 @@ enum Fault<'a> {
     Down(Controller<'a>),
     /// The controller runs, and is not told to serve Gateway API.
     Off(Controller<'a>),
-    /// Cilium serves Gateway API only in place of kube-proxy.
+    /// Cilium serves Gateway API only in place of kube-proxy, or, in older releases, where it is told to serve nodePorts.
     BesideKubeProxy(Controller<'a>),
     /// Refused or not answered.
     NotAccepted,
@@ -115,7 +115,10 @@ fn of_its_class<'a>(facts: &'a Facts, class: &GatewayClass) -> Known<Option<Faul
         if controller.is_down(facts) {
             return Ok(Some(Fault::Down(controller)));
         }
-        if config.is_some_and(|config| config.get("kube-proxy-replacement") == Some("false")) {
+        let beside = |config: &&CiliumConfig| {
+            config.get("kube-proxy-replacement") == Some("false") && !config.is_true("enable-node-port")
+        };
+        if config.as_ref().is_some_and(beside) {
             return Ok(Some(Fault::BesideKubeProxy(controller)));
         }
     }

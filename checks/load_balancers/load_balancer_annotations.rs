@@ -116,7 +116,8 @@ impl<'a> Unread<'a> {
             None => match meant {
                 Some(meant) => (format!("{suffix} is called {meant}."), false),
                 None => {
-                    let newer = ccm.release().is_some_and(|runs| runs > list::NEWEST);
+                    // an image without a version may be newer than the list
+                    let newer = ccm.release().is_none_or(|runs| runs > list::NEWEST);
                     (format!("{suffix} is unknown to {}.", version(list::NEWEST)), newer)
                 }
             },
@@ -150,7 +151,7 @@ fn tell_unread(facts: &Facts, ccm: &Ccm, service: &Service, unread: &[Unread], v
     let args = ["describe", "service", &*service.metadata.name, "-n", namespace];
     finding = finding.verify_kubectl(&args, "the annotations are ones of the controller's list");
     if newer {
-        let runs = ccm.version().unwrap_or_default();
+        let runs = ccm.version().unwrap_or("the controller that runs");
         let what = format!(
             "look the annotation up in the documentation of {runs}: this list is of {}",
             version(list::NEWEST)

@@ -93,7 +93,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
 }
 
 /// Whether the controller would make it a target; `None` when that hangs on a label that is not read.
-fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
+pub(super) fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
     if node.metadata.deletion_timestamp.0.is_some()
         || node.is_excluded_from_load_balancers()
         || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
