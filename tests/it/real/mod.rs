@@ -125,6 +125,30 @@ impl Real {
         serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
     }
 
+    /// The recorded cluster with what only a server sets as the fixture has it: when it is, when each object was made,
+    /// and how often it was changed.
+    fn restored(&self, mut recorded: Value) -> Value {
+        recorded["now"] = self.bundle["now"].clone();
+        for (key, objects) in recorded["parts"].as_object_mut().expect("a bundle has parts") {
+            for object in objects.as_array_mut().into_iter().flatten() {
+                let Some(metadata) = object["metadata"].as_object_mut() else { continue };
+                let is = |o: &&Value| {
+                    ["name", "namespace"].iter().all(|f| o["metadata"].get(f) == metadata.get(*f))
+                };
+                let Some(was) = self.bundle["parts"][key].as_array().into_iter().flatten().find(is) else {
+                    continue;
+                };
+                for field in ["creationTimestamp", "generation"] {
+                    match was["metadata"].get(field) {
+                        Some(value) => metadata.insert(field.into(), value.clone()),
+                        None => metadata.remove(field),
+                    };
+                }
+            }
+        }
+        recorded
+    }
+
     /// The report of a recorded cluster.
     fn report_of(&self, bundle: &Value, form: &str) -> Run {
         let path = self.server.folder().join("from.json");
