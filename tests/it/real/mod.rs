@@ -40,6 +40,8 @@ struct Real {
     simulator: Simulator,
     /// What the simulator serves.
     bundle: Value,
+    /// What the fixture has of the objects that neither of the two has.
+    judged: Value,
     authority: Authority,
     kubeconfig: PathBuf,
 }
@@ -48,6 +50,7 @@ impl Real {
     fn of(assets: PathBuf, fixture: &str, options: Options, kubelets: Kubelets) -> Real {
         let mut bundle = Fixture::named(fixture).expect("a fixture").bundle();
         objects::bring_to_present(&mut bundle);
+        let judged = std::mem::replace(&mut bundle["parts"][objects::JUDGED], json!([]));
         let authority = Authority::of(&bundle).expect("an authority");
         let context = bundle["context"].as_str().expect("fixtures have a context").to_string();
         let known_to_kubelets = kubelets == Kubelets::KnowTheApiServer;
@@ -63,7 +66,7 @@ impl Real {
         server.kubectl(&["create", "configmap", "kube-root-ca.crt", "-n", "kube-system", &from]);
         let token = server.kubectl(&["create", "token", "kairos-doctor", "-n", "kairos-doctor"]);
         let kubeconfig = server.write_kubeconfig("kairos-doctor", token.trim());
-        Real { server, simulator, bundle, authority, kubeconfig }
+        Real { server, simulator, bundle, judged, authority, kubeconfig }
     }
 
     /// Puts other kubelets, and another Hetzner API, where those of the simulator were.
@@ -129,6 +132,7 @@ impl Real {
     /// and how often it was changed.
     fn restored(&self, mut recorded: Value) -> Value {
         recorded["now"] = self.bundle["now"].clone();
+        recorded["parts"][objects::JUDGED] = self.judged.clone();
         for (key, objects) in recorded["parts"].as_object_mut().expect("a bundle has parts") {
             for object in objects.as_array_mut().into_iter().flatten() {
                 let Some(metadata) = object["metadata"].as_object_mut() else { continue };
