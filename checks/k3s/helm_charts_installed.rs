@@ -20,7 +20,10 @@ pub const CHECK: Check = Check {
     needs: &[&HelmChart::NEED, &HelmChartConfig::NEED, &Job::NEED, &Pod::NEED],
     caused_by: &[
         Cause::here(&placeholders_substituted::CHECK),
-        Cause::everywhere_of("KD104").when(|_, effect| effect.discriminator == Some("waits-for-taint")),
+        // the cloud controller's own chart is why they wait
+        Cause::everywhere_of("KD104").when(|_, effect| {
+            effect.discriminator == Some("waits-for-taint") && !effect.subject.name.contains(hccm::NAME)
+        }),
     ],
     explain: include_str!("helm_charts_installed.md"),
     judge,
