@@ -36,7 +36,8 @@ pub const CHECK: Check = Check {
         &ControllerLog::NEED,
     ],
     caused_by: &[
-        Cause::here(&placeholders_substituted::CHECK),
+        Cause::here(&placeholders_substituted::CHECK)
+            .when(|cause, _| placeholders_substituted::is_in(cause, "HCLOUD_NETWORK")),
         // the old pod of a rollout that is stuck runs without it
         Cause::everywhere_of("KD201").when(|cause, effect| {
             cause.discriminator == Some("rollout-stuck") && effect.says.ends_with(NOT_LIVE)
