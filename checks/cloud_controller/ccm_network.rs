@@ -35,11 +35,20 @@ pub const CHECK: Check = Check {
         charts::NEEDS[1],
         &ControllerLog::NEED,
     ],
-    caused_by: &[Cause::here(&placeholders_substituted::CHECK)],
+    caused_by: &[
+        Cause::here(&placeholders_substituted::CHECK)
+            .when(|cause, _| placeholders_substituted::is_in(cause, "HCLOUD_NETWORK")),
+        // the old pod of a rollout that is stuck runs without it
+        Cause::everywhere_of("KD201").when(|cause, effect| {
+            cause.discriminator == Some("rollout-stuck") && effect.says.ends_with(NOT_LIVE)
+        }),
+    ],
     explain: include_str!("ccm_network.md"),
     judge,
 };
 
+/// The workload has the network, and the pod that runs was made before.
+const NOT_LIVE: &str = "it is set, not live";
 const USE_PRIVATE: &str = "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP";
 
 /// The controller's own network is wrong, and not one server's.
@@ -148,7 +157,7 @@ fn unset(facts: &Facts, v: &mut Verdict, ccm: &Ccm, workload: ObjectRef) -> Know
     let meant = ccm.template(facts)?.and_then(|container| container.var("HCLOUD_NETWORK"));
     if meant.is_some_and(|var| var.value_from.is_some() || var.value.as_ref().is_some_and(|v| !v.is_empty()))
     {
-        finding.says = "the cloud controller still runs without its network: it is set, not live".into();
+        finding.says = format!("the cloud controller still runs without its network: {NOT_LIVE}");
         let finding = v.advise(finding, |finding| controller::make_live(finding, facts, ccm));
         v.findings.push(finding);
         return Ok(());

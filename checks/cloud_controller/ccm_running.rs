@@ -30,7 +30,7 @@ pub const CHECK: Check = Check {
         &ControllerLog::NEED,
     ],
     caused_by: &[
-        Cause::here(&placeholders_substituted::CHECK),
+        Cause::here(&placeholders_substituted::CHECK).when(placeholders_substituted::keeps_it_from_running),
         Cause::everywhere(&helm_charts_installed::CHECK).when(of_its_chart),
         Cause::here(&ccm_version::CHECK).when(ends_without_reason),
         Cause::here(&ccm_network::CHECK).when(of_network),

@@ -29,8 +29,9 @@ pub const CHECK: Check = Check {
         &Network::NEED,
         &ControllerLog::NEED,
     ],
-    caused_by: &[Cause::here(&placeholders_substituted::CHECK)
-        .when(|_, effect| effect.discriminator != Some("foreign"))],
+    caused_by: &[Cause::here(&placeholders_substituted::CHECK).when(|cause, effect| {
+        effect.discriminator != Some("foreign") && placeholders_substituted::is_in(cause, "HCLOUD_TOKEN")
+    })],
     explain: include_str!("ccm_token.md"),
     judge,
 };

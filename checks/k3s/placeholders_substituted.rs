@@ -37,6 +37,17 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+/// Whether a placeholder stands in that variable of the cloud controller, or may: the keys of a Secret are not told apart.
+pub fn is_in(cause: &Finding, variable: &str) -> bool {
+    cause.subject.kind == "Secret" || cause.evidence.iter().any(|evidence| evidence.path.contains(variable))
+}
+
+/// What the controller reads only when it makes a load balancer does not keep it from running.
+pub fn keeps_it_from_running(cause: &Finding, _: &Finding) -> bool {
+    cause.subject.kind == "Secret"
+        || cause.evidence.iter().any(|evidence| !evidence.path.contains("HCLOUD_LOAD_BALANCERS"))
+}
+
 const PREFIX: &str = "load-balancer.hetzner.cloud/";
 
 /// How long the token is that stands in its place in published templates: that much the controller's log tells of a Secret.
@@ -236,7 +247,8 @@ fn of_log(facts: &Facts, ccm: &Ccm, v: &mut Verdict, found: &mut Vec<Found>) {
             key.name,
             name.len()
         );
-        Some((key, said, says, name.to_string(), true))
+        let rejected = heard.said.iter().any(|said| matches!(said.word, Word::TokenRejected));
+        Some((key, said, says, name.to_string(), !rejected))
     });
     // One Secret is mended once.
     let both = network.into_iter().chain(token);

@@ -2,7 +2,7 @@
 //! these requests on to metrics-server, which must be ready and must get through to the kubelets
 //! (kube-aggregator `pkg/apiserver/handler_proxy.go`, condition `Available`).
 
-use super::{is_recent, kubelet_certificate_covers_node_ip};
+use super::{is_recent, kubelet_certificate_covers_node_ip, node_initialized};
 use crate::facts::kubernetes::{APIService, Pod, condition};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
@@ -14,10 +14,23 @@ pub const CHECK: Check = Check {
     examines: "metrics APIs",
     severity: Severity::Warning,
     needs: &[&APIService::NEED, &Pod::NEED],
-    caused_by: &[Cause::everywhere(&kubelet_certificate_covers_node_ip::CHECK)],
+    caused_by: &[
+        Cause::everywhere(&kubelet_certificate_covers_node_ip::CHECK),
+        Cause::everywhere(&node_initialized::CHECK).when(waits_for_taint),
+    ],
     explain: include_str!("metrics_api.md"),
     judge,
 };
+
+/// Its pod finds no node, because all that are left are not initialised.
+fn waits_for_taint(_: &Finding, effect: &Finding) -> bool {
+    effect.evidence.iter().any(|evidence| {
+        evidence.path == PLACED && evidence.value.as_ref().is_some_and(|value| value.contains(UNINITIALIZED))
+    })
+}
+
+const PLACED: &str = "status.conditions[type=PodScheduled].message";
+const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for api in facts.all::<APIService>()? {
@@ -38,7 +51,9 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
                 .relates_to(crate::ObjectRef::new("Service", Some(&service.namespace), &service.name));
         let pods = v.see(facts.all::<Pod>()).unwrap_or_default();
         for pod in pods.iter().filter(|pod| is_of_metrics(pod, &service.namespace)) {
-            finding = finding.shows(pod, "status.conditions[type=Ready].status");
+            let unplaced = pod.condition("PodScheduled").is_some_and(|placed| placed.status == "False");
+            finding =
+                finding.shows(pod, if unplaced { PLACED } else { "status.conditions[type=Ready].status" });
         }
         let labels = ["logs", "-n", &*service.namespace, "-l", "k8s-app=metrics-server", "--tail", "50"];
         finding = finding.step(Step::kubectl(
