@@ -154,7 +154,7 @@ const ADVICE: &[Advice] = &[
     ("kd303/edited-to-mend", "KD303/Service/kube-system/traefik", &["load-balancer delete"], &["annotate"]),
     (
         "kd309/unread",
-        "KD309/Service/kube-system/traefik#unread",
+        "KD309/Service/shop/store#unread",
         &["http-redirect-http=true", "network-"],
         &["null"],
     ),
