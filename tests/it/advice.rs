@@ -159,12 +159,7 @@ const ADVICE: &[Advice] = &[
     ),
     // what is right by now is not set again
     ("kd303/edited-to-mend", "KD303/Service/kube-system/traefik", &["load-balancer delete"], &["annotate"]),
-    (
-        "kd309/unread",
-        "KD309/Service/kube-system/traefik#unread",
-        &["http-redirect-http=true", "network-"],
-        &["null"],
-    ),
+    ("kd309/unread", "KD309/Service/shop/store#unread", &["http-redirect-http=true", "network-"], &["null"]),
     (
         "kd309/value",
         "KD309/Service/kube-system/traefik#value",
