@@ -269,6 +269,12 @@ fn absent(facts: &Facts, v: &mut Verdict) -> Known<()> {
     .because("Until it runs, new nodes stay tainted, and load balancers and routes are not kept up to date.");
     if let Some(chart) = &chart {
         finding = finding.shows(chart.chart, "spec.chart");
+    } else if !ours.iter().any(|node| node.is_uninitialized()) {
+        // Nothing waits for it: hosted control planes run it where the doctor does not look.
+        finding = finding.predicted().because(
+            "Its nodes are initialised, and no pod of it is here. Unless it runs outside of the cluster, new nodes stay tainted, \
+             and load balancers and routes are not kept up to date.",
+        );
     }
     for node in ours.iter().take(4) {
         finding = match node.is_uninitialized() {
