@@ -138,6 +138,14 @@ impl Step {
         self.hazard = Some(hazard.into());
         self
     }
+
+    /// One hazard more, after what is said already.
+    pub fn add_hazard(&mut self, hazard: &str) {
+        self.hazard = Some(match self.hazard.take() {
+            Some(first) => format!("{first}; {hazard}"),
+            None => hazard.to_string(),
+        });
+    }
 }
 
 fn argv(program: &str, args: &[&str]) -> Vec<String> {

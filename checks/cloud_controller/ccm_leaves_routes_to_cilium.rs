@@ -9,8 +9,9 @@ use crate::domain::hccm::{self, Ccm};
 use crate::domain::routes::Routes;
 use crate::facts::kubernetes::CiliumConfig;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
-use crate::remedies::charts::{self, Chart};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::remedies::charts;
+use crate::remedies::cilium::{self as cilium_remedies, Change};
+use crate::{Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD208",
@@ -62,40 +63,19 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     }
     finding = ccm.shown(finding, "HCLOUD_NETWORK");
     finding = ccm.shown_of_container(finding, "args");
-    let finding = v.advise(finding, |finding| remedy(finding, facts, &cilium));
+    let finding = remedy(finding, facts, &cilium, v);
     v.findings.push(finding);
     Ok(())
 }
 
-fn remedy(finding: Finding, facts: &Facts, cilium: &Cilium) -> Known<Finding> {
-    let values = json!({"autoDirectNodeRoutes": false});
-    let why = "leaves the routes to the cloud controller: Cilium then follows those of the network";
-    let finding = match Chart::named(facts, "cilium")? {
-        Some(chart) => {
-            let running = cilium.agents.and_then(|agents| {
-                let container =
-                    agents.spec.template.spec.containers.iter().find(|c| c.name == "cilium-agent");
-                hccm::image_tag(&container?.image).map(|tag| tag.trim_start_matches('v'))
-            });
-            finding.relates(chart.chart).steps(chart.set(why, running, values))
-        }
-        None => finding.step(Step::write(
-            Changes::Cluster,
-            format!("{why}, at the next upgrade of the release"),
-            "values of the cilium chart",
-            values,
-        )),
+fn remedy(finding: Finding, facts: &Facts, cilium: &Cilium, v: &mut Verdict) -> Finding {
+    let change = Change {
+        why: "leaves the routes to the cloud controller: Cilium then follows those of the network",
+        // agents do not start with direct-routing-skip-unreachable alone
+        values: json!({"autoDirectNodeRoutes": false, "directRoutingSkipUnreachable": false}),
+        settings: json!({KEY: "false", "direct-routing-skip-unreachable": "false"}),
+        readers: &["daemonset/cilium"],
+        hazard: Some("new connections wait for some seconds on each node"),
     };
-    let restart = ["rollout", "restart", "-n", "kube-system", "daemonset/cilium"];
-    let verify = ["get", "configmap", "cilium-config", "-n", "kube-system", "-o", "yaml"];
-    Ok(finding
-        .step(
-            Step::kubectl(
-                Changes::Cluster,
-                "starts the agents anew, which read it at their start only",
-                &restart,
-            )
-            .hazard("new connections wait for some seconds on each node"),
-        )
-        .verify_kubectl(&verify, format!("{KEY}: \"false\"")))
+    cilium_remedies::tell(finding, facts, cilium, change, v)
 }

@@ -282,12 +282,10 @@ fn give(finding: Finding, facts: &Facts, ccm: &Ccm) -> Known<Finding> {
         );
     }
     let live = |step: &&mut Step| {
-        step.when == When::Now
-            && step.hazard.is_none()
-            && matches!(step.act, Act::Apply(_) | Act::Run(_) | Act::Write { .. })
+        step.when == When::Now && matches!(step.act, Act::Apply(_) | Act::Run(_) | Act::Write { .. })
     };
     if let Some(step) = finding.steps.iter_mut().rfind(live) {
-        step.hazard = Some(hazard);
+        step.add_hazard(&hazard);
     }
     Ok(finding)
 }

@@ -8,8 +8,8 @@ use crate::domain::hccm::{self, Ccm, NAME};
 use crate::domain::hccm_log::{Said, Word, heard};
 use crate::domain::rbac::{Account, Rules};
 use crate::facts::controller_log::ControllerLog;
-use crate::facts::kubernetes::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
-use crate::facts::{Facts, Kind, Known};
+use crate::facts::kubernetes::{ClusterRole, ClusterRoleBinding, Pod, Role, RoleBinding};
+use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::remedies::in_manifest;
 use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
@@ -75,6 +75,10 @@ fn lease_calls(ccm: &Ccm) -> Vec<Call> {
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let Some(ccm) = Ccm::find(facts)? else { return Ok(()) };
+    if ccm.container().flag("kubeconfig").is_some_and(|file| !file.is_empty()) {
+        let detail = "the cloud controller logs on with a kubeconfig of its own: as whom is not seen";
+        return Err(Gap::new(Pod::NEED.key, Why::NotRead, detail).of(ccm.reference().path()));
+    }
     let name = &*ccm.pod_spec().service_account_name;
     let name = if name.is_empty() { "default" } else { name };
     let account = Account { namespace: ccm.namespace().to_string(), name: name.to_string() };

@@ -88,14 +88,23 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let Some((pod, state)) = bad.max_by_key(|(pod, _)| pod.metadata.creation_timestamp) else {
         return Ok(());
     };
+    // A second pod of one ReplicaSet, or a DaemonSet's on another node, is no rollout: it has the same settings.
+    let maker = |pod: &Pod| pod.metadata.owner_references.first().map(|owner| owner.name.clone());
+    let twin = states.iter().any(|(other, state)| {
+        *state == State::Fine && other.is_ready() && maker(pod).is_some() && maker(other) == maker(pod)
+    });
     let (trouble, said) = match state {
-        State::Unscheduled if serves => (Trouble::RolloutStuck, None),
+        State::Unscheduled if serves && !twin => (Trouble::RolloutStuck, None),
         State::Unscheduled => (Trouble::Unscheduled, None),
         State::Waiting(trouble) => (trouble.clone(), None),
         State::Crashing => last_words(facts, v, pod, Trouble::Crash),
         _ => last_words(facts, v, pod, Trouble::NotReady),
     };
-    let finding = tell(facts, v, &ccm, pod, workload, &trouble, said.as_ref(), serves);
+    let mut finding = tell(facts, v, &ccm, pod, workload, &trouble, said.as_ref(), serves);
+    if twin {
+        finding.because = Some("Another pod of it, with the same settings, does the work.".into());
+        finding = finding.severity(Severity::Warning);
+    }
     v.findings.push(finding);
     Ok(())
 }
@@ -234,6 +243,14 @@ fn absent(facts: &Facts, v: &mut Verdict) -> Known<()> {
         .filter(old)
         .filter(|node| node.is_uninitialized() || node.server_id().is_some())
         .collect();
+    // A node that waits in a cluster of another cloud waits for that cloud's controller.
+    let of_another = |node: &Node| {
+        let id = &*node.spec.provider_id;
+        !id.is_empty() && node.is_cloud() && !id.starts_with("hcloud://") && !id.starts_with("k3s://")
+    };
+    if chart.is_none() && nodes.iter().any(of_another) && !nodes.iter().any(|n| n.server_id().is_some()) {
+        return Ok(());
+    }
     let age = chart.and_then(|chart| chart.chart.metadata.creation_timestamp.seconds_until(facts.now));
     if (chart.is_none() && ours.is_empty()) || age.is_some_and(|age| age < 2 * super::trouble::GRACE_SECONDS)
     {
@@ -252,6 +269,12 @@ fn absent(facts: &Facts, v: &mut Verdict) -> Known<()> {
     .because("Until it runs, new nodes stay tainted, and load balancers and routes are not kept up to date.");
     if let Some(chart) = &chart {
         finding = finding.shows(chart.chart, "spec.chart");
+    } else if !ours.iter().any(|node| node.is_uninitialized()) {
+        // Nothing waits for it: hosted control planes run it where the doctor does not look.
+        finding = finding.predicted().because(
+            "Its nodes are initialised, and no pod of it is here. Unless it runs outside of the cluster, new nodes stay tainted, \
+             and load balancers and routes are not kept up to date.",
+        );
     }
     for node in ours.iter().take(4) {
         finding = match node.is_uninitialized() {

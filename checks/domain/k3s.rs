@@ -10,6 +10,11 @@ fn args(node: &Node) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
+/// Its kubelet is k3s's, by its version: `v1.34.2+k3s1`. Other distributions never write arguments.
+pub fn runs_on(node: &Node) -> bool {
+    node.status.node_info.kubelet_version.contains("+k3s")
+}
+
 pub fn has_args(node: &Node) -> bool {
     !args(node).is_empty()
 }

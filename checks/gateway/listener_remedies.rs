@@ -10,7 +10,7 @@ use crate::facts::kubernetes::{Gateway, Listener};
 use crate::facts::{Facts, Kind, Known};
 use crate::remedies::charts::{Chart, chart_name};
 use crate::remedies::in_manifest;
-use crate::{Changes, Step, Verdict};
+use crate::{Act, Changes, Step, Verdict};
 
 /// `kubectl patch` with a JSON patch, for what a merge patch would replace whole: lists.
 pub fn json_patch(why: String, kind: &str, namespace: &str, name: &str, operations: &Value) -> Step {
@@ -89,9 +89,9 @@ fn by_chart(chart: &Chart, gateway: &Gateway, listener: &Listener) -> Vec<Step> 
              {{from: All}} from version 37 on"
         ))],
     };
-    let change = steps.iter_mut().find(|step| step.hazard.is_none());
-    if let Some(step) = change {
-        step.hazard = Some(OPENS.into());
+    let change = steps.iter().position(|step| !matches!(step.act, Act::Decide)).unwrap_or_default();
+    if let Some(step) = steps.get_mut(change) {
+        step.add_hazard(OPENS);
     }
     steps
 }

@@ -218,7 +218,7 @@ impl<'a> Install<'a> {
                 let image = waiting.is_some_and(|reason| reason.contains("Image"));
                 let how = match waiting {
                     Some(reason) => reason.to_string(),
-                    None => format!("{} restarts", container.restart_count),
+                    None => format!("restarts: {}", container.restart_count),
                 };
                 let says = format!("chart {name} is not installed: its job fails ({how})");
                 let mut finding = self.finding(says);

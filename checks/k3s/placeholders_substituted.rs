@@ -12,6 +12,7 @@ use crate::facts::kubernetes::{
 };
 use crate::facts::{Facts, Kind, Known};
 use crate::remedies::charts::{self, Chart};
+use crate::remedies::controller;
 use crate::remedies::placeholders as remedies;
 use crate::{Check, Finding, ObjectRef, Severity, Verdict};
 
@@ -211,8 +212,8 @@ fn of_running(facts: &Facts, ccm: &Ccm, found: &mut Vec<Found>) -> Known<()> {
     for (path, _) in &names {
         finding = finding.shows(pod, path);
     }
-    let reference = finding.subject.clone();
-    found.push(Found { finding: remedies::restart(finding, &reference), names: Vec::new(), chart: None });
+    let finding = controller::make_live(finding, facts, ccm)?;
+    found.push(Found { finding, names: Vec::new(), chart: None });
     Ok(())
 }
 

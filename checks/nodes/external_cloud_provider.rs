@@ -46,6 +46,9 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             continue;
         }
         if !k3s::has_args(node) {
+            if !k3s::runs_on(node) {
+                continue; // of kubeadm or another: it never has such arguments
+            }
             let detail = format!("node {} does not show the arguments of its k3s", node.name());
             v.gaps.push(Gap::new(Node::NEED.key, Why::NotRead, detail).of(node.name()));
             continue;

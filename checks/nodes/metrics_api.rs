@@ -50,12 +50,17 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
                 .shows_at(api, "status.conditions[type=Available].message", available.last_transition_time)
                 .relates_to(crate::ObjectRef::new("Service", Some(&service.namespace), &service.name));
         let pods = v.see(facts.all::<Pod>()).unwrap_or_default();
+        // k3s labels it in its own way, its chart in Helm's
+        let mut label = "k8s-app=metrics-server";
         for pod in pods.iter().filter(|pod| is_of_metrics(pod, &service.namespace)) {
             let unplaced = pod.condition("PodScheduled").is_some_and(|placed| placed.status == "False");
             finding =
                 finding.shows(pod, if unplaced { PLACED } else { "status.conditions[type=Ready].status" });
+            if pod.metadata.label("k8s-app").is_none() {
+                label = "app.kubernetes.io/name=metrics-server";
+            }
         }
-        let labels = ["logs", "-n", &*service.namespace, "-l", "k8s-app=metrics-server", "--tail", "50"];
+        let labels = ["logs", "-n", &*service.namespace, "-l", label, "--tail", "50"];
         finding = finding.step(Step::kubectl(
             Changes::Nothing,
             "what metrics-server says: `x509` is a kubelet's certificate, `connection refused` or a timeout the way to it",
@@ -65,7 +70,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             "MissingEndpoints" | "EndpointsNotFound" | "ServiceNotFound" => Step::kubectl(
                 Changes::Nothing,
                 "why it has no ready pod: it becomes ready with the first node whose metrics it gets",
-                &["describe", "pods", "-n", &service.namespace, "-l", "k8s-app=metrics-server"],
+                &["describe", "pods", "-n", &service.namespace, "-l", label],
             ),
             _ => Step::decide(
                 "mend the way from the servers to the pod: the API server could not reach it over the pod network (Flannel, \

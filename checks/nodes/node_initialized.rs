@@ -59,7 +59,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             Some(Some(ccm)) => asks(finding, facts, &ccm, v),
             Some(None) => finding.step(
                 Step::decide(
-                    "install Hetzner's cloud controller: the cluster has none, and nothing else takes this taint away rightly",
+                    "see that a cloud controller runs: on Hetzner its own (chart hcloud-cloud-controller-manager), which this cluster has \
+                     not; nothing else takes this taint away rightly",
                 )
                 .hazard("do not take the taint away by hand: the node is left without provider ID and addresses"),
             ),

@@ -55,6 +55,11 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     if ours.iter().all(|(_, server)| server.private_net.is_empty()) {
         return Ok(()); // public by design
     }
+    // Where no controller of Hetzner's is and none is waited for, addresses are the kubelet's own choice.
+    let awaits_one = |node: &Node| node.is_uninitialized() || node.server_id().is_some();
+    if !nodes.iter().any(awaits_one) && Ccm::find(facts)?.is_none() {
+        return Ok(());
+    }
     for (node, server) in ours {
         v.examined += 1;
         if node.is_uninitialized() && is_new(node, facts) {
@@ -138,10 +143,18 @@ fn remedy(finding: Finding, facts: &Facts, (node, server): (&Node, &Server), gap
                 finding
             })
         }
-        _ => finding.step(Step::kubectl(
-            Changes::Nothing,
-            "a controller that knows the network writes this address within five minutes; where it refuses, only its log says so",
-            &["logs", "-n", "kube-system", "-l", "app.kubernetes.io/name=hcloud-cloud-controller-manager", "--tail", "200"],
+        (Some(ccm), _) => {
+            let (pod, namespace) = (ccm.reference(), ccm.namespace());
+            let target = format!("{}/{}", pod.kind.to_lowercase(), pod.name);
+            finding.step(Step::kubectl(
+                Changes::Nothing,
+                "a controller that knows the network writes this address within five minutes; where it refuses, only its log \
+                 says so",
+                &["logs", "-n", &namespace, &target, "--tail", "200"],
+            ))
+        }
+        (None, _) => finding.step(Step::decide(
+            "see that Hetzner's cloud controller runs and knows the network: it writes this address, and was not seen here",
         )),
     };
     let address = match network {

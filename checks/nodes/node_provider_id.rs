@@ -2,7 +2,9 @@
 //! addresses, because the cloud controller finds its server by that ID alone and never changes it
 //! (hcloud-cloud-controller-manager `internal/providerid`, `hcloud/instances.go`).
 
-use super::{PROVIDED, TAINT, external_cloud_provider, node_ip_known_to_cloud, node_name_matches_server};
+use super::{
+    PROVIDED, TAINT, external_cloud_provider, is_new, node_ip_known_to_cloud, node_name_matches_server,
+};
 use crate::domain::hccm::{self, Ccm};
 use crate::domain::machines::{by_address, misnamed};
 use crate::facts::hetzner::Server;
@@ -36,6 +38,11 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for node in nodes.iter().filter(|node| node.is_cloud()) {
         v.examined += 1;
         let Some(wrong) = Wrong::of(node, servers) else { continue };
+        // An autoscaler makes and deletes servers while the lists are read, one after the other.
+        let passing = is_new(node, facts) || node.metadata.deletion_timestamp.0.is_some();
+        if passing && matches!(wrong, Wrong::Gone(None)) {
+            continue;
+        }
         v.findings.push(wrong.finding(node, nodes));
     }
     Ok(())

@@ -17,6 +17,10 @@ pub const NEEDS: [&Need; 2] = [&HelmChart::NEED, &HelmChartConfig::NEED];
 const MANIFESTS: &str =
     "a manifest that your cloud-config in /oem writes to /var/lib/rancher/k3s/server/manifests/";
 
+/// What helm-controller does where nobody said otherwise.
+const UNINSTALLS: &str =
+    "set spec.failurePolicy: abort beside it first: unset, a failed upgrade uninstalls the release";
+
 /// A HelmChart and the HelmChartConfig beside it.
 #[derive(Clone, Copy)]
 pub struct Chart<'a> {
@@ -70,7 +74,8 @@ impl<'a> Chart<'a> {
         match self.config {
             Some(config) => {
                 let place = format!("spec.valuesContent of {}, beside what is there", config.reference());
-                steps.push(Step::write(Changes::Cluster, why, place.clone(), values.clone()));
+                let step = Step::write(Changes::Cluster, why, place, values.clone());
+                steps.push(if self.uninstalls() { step.hazard(UNINSTALLS) } else { step });
                 let why =
                     "the same where that HelmChartConfig comes from, so that the next boot does not undo it";
                 steps.push(Step::write(Changes::Cluster, why, MANIFESTS, values).for_good());
@@ -89,14 +94,26 @@ impl<'a> Chart<'a> {
         let step = match self.config {
             Some(config) => {
                 let place = format!("spec.valuesContent of {}, beside what is there", config.reference());
-                Step::write(Changes::Cluster, "into the values that the chart already gets", place, values)
-                    .for_good()
+                let step = Step::write(
+                    Changes::Cluster,
+                    "into the values that the chart already gets",
+                    place,
+                    values,
+                );
+                (if self.uninstalls() { step.hazard(UNINSTALLS) } else { step }).for_good()
             }
             None => self.manifest(self.new_config(values)),
         };
         let mut steps: Vec<Step> = self.pin(running).into_iter().map(Step::for_good).collect();
         steps.push(step);
         steps
+    }
+
+    /// A failed upgrade ends in an uninstall: the HelmChartConfig's policy counts before the HelmChart's, and both are silent
+    /// or say so.
+    fn uninstalls(&self) -> bool {
+        let of_config = self.config.map(|config| &*config.spec.failure_policy).filter(|it| !it.is_empty());
+        !matches!(of_config.unwrap_or(&*self.chart.spec.failure_policy), "abort" | "retry")
     }
 
     fn new_config(&self, values: Value) -> Value {
@@ -126,7 +143,9 @@ impl<'a> Chart<'a> {
                  values also upgrades it"
             ))];
         };
-        let patch = json!({"spec": {"version": version}}).to_string();
+        // The pin itself runs Helm again, and what fails then must not be answered by uninstalling.
+        let spec = json!({"version": version, "failurePolicy": "abort"});
+        let patch = json!({ "spec": spec }).to_string();
         let args = [
             "patch",
             "helmchart",
@@ -144,7 +163,7 @@ impl<'a> Chart<'a> {
             Changes::Cluster,
             "the same in the cloud-config, whose manifest is written anew at every boot",
             format!("the HelmChart {name} in your cloud-config in /oem"),
-            json!({"spec": {"version": version}}),
+            json!({ "spec": spec }),
         );
         vec![Step::kubectl(Changes::Cluster, why, &args), for_good.for_good()]
     }

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::charts::{self, Chart};
-use crate::domain::hccm::{Ccm, Var};
+use crate::domain::hccm::{Ccm, Var, image_tag};
 use crate::facts::hetzner::Network;
 use crate::facts::kubernetes::{Deployment, Node};
 use crate::facts::{Facts, Kind, Known, Need};
@@ -92,7 +92,7 @@ pub fn give(
     if waits_for_a_port(facts, ccm)? && since(ccm, (1, 31)) {
         values["strategy"] = strategy();
     }
-    let running = ccm.version().map(|tag| tag.trim_start_matches('v'));
+    let running = installed(facts, ccm)?;
     let finding = finding.relates(chart.chart).steps(chart.set(why, running, values));
     rolled_out(finding.steps(unstick(facts, ccm, Some(chart))?), ccm, facts)
 }
@@ -159,7 +159,7 @@ pub fn make_live(finding: Finding, facts: &Facts, ccm: &Ccm) -> Known<Finding> {
     ));
     let finding = match ccm.chart(facts)? {
         Some(chart) if since(ccm, (1, 31)) => {
-            let running = ccm.version().map(|tag| tag.trim_start_matches('v'));
+            let running = installed(facts, ccm)?;
             finding.steps(chart.set_for_good(running, json!({"strategy": strategy()})))
         }
         Some(_) => finding,
@@ -291,6 +291,8 @@ fn unstick(facts: &Facts, ccm: &Ccm, chart: Option<&Chart>) -> Known<Vec<Step>> 
         return Ok(Vec::new());
     }
     let namespace = ccm.namespace();
+    let deployments = facts.all::<Deployment>()?;
+    let wanted = deployments.iter().find(|w| w.reference() == workload).and_then(|w| w.spec.replicas);
     let scale = |replicas: &str, why: &str| {
         let target = format!("deployment/{}", workload.name);
         let replicas = format!("--replicas={replicas}");
@@ -299,7 +301,7 @@ fn unstick(facts: &Facts, ccm: &Ccm, chart: Option<&Chart>) -> Known<Vec<Step>> 
     Ok(vec![
         scale("0", "the new pod waits for the old one's host port: stops the old one")
             .hazard("until the next command no cloud controller runs"),
-        scale("1", "starts the new one"),
+        scale(&wanted.unwrap_or(1).max(1).to_string(), "starts the new one"),
     ])
 }
 
@@ -313,6 +315,13 @@ fn waits_for_a_port(facts: &Facts, ccm: &Ccm) -> Known<bool> {
     let reference = ccm.workload(facts)?;
     let replicas = workloads.iter().find(|w| w.reference() == reference).and_then(|w| w.spec.replicas);
     Ok(nodes as i64 <= replicas.unwrap_or(1))
+}
+
+/// The version that its chart was installed with: what its workload says, since its pod may still be an older one. A chart
+/// that is pinned to the old pod's would go back.
+fn installed<'a>(facts: &'a Facts, ccm: &Ccm<'a>) -> Known<Option<&'a str>> {
+    let set = ccm.template(facts)?.and_then(|container| image_tag(&container.image));
+    Ok(set.or(ccm.version()).map(|tag| tag.trim_start_matches('v')))
 }
 
 /// The controller's version, which is its chart's, is at least that one.

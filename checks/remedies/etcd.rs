@@ -50,8 +50,8 @@ pub fn plan(finding: Finding, node: &Node, nodes: &[Node], to: IpAddr) -> Findin
             .to_string()
     } else {
         format!(
-            "plan a maintenance window: stop k3s, run `k3s server --cluster-reset --node-ip={to}`, write node-ip here and in \
-             the cloud-config, start k3s"
+            "plan a maintenance window: stop k3s, write node-ip {to} here, in place of any other in \
+             /etc/rancher/k3s/config.yaml.d, and in the cloud-config, run `k3s server --cluster-reset --node-ip={to}`, start k3s"
         )
     };
     finding.step(Step::decide(format!("when to move this etcd member to {to}; {plan}")).hazard(hazard))

@@ -5,6 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::charts::Chart;
+use super::controller;
+use crate::domain::hccm::{Ccm, NAME};
 use crate::facts::Facts;
 use crate::facts::kubernetes::Node;
 use crate::{Changes, Finding, ObjectRef, Step};
@@ -42,7 +44,7 @@ pub fn fill_in(
     if !open.is_empty() {
         finding =
             finding.step(Step::decide(format!("what is to stand in {subject} for {}", open.join(", "))));
-        finding = apply(finding, &subject);
+        finding = apply(finding, facts, &subject);
     }
     let why = format!(
         "search your cloud-config in /oem for `<`: {subject} is written from it, and other placeholders may be left there"
@@ -102,7 +104,7 @@ fn put(values: &mut Map<String, Value>, path: &str, value: String) {
 }
 
 /// How the subject itself is changed.
-fn apply(finding: Finding, subject: &ObjectRef) -> Finding {
+fn apply(finding: Finding, facts: &Facts, subject: &ObjectRef) -> Finding {
     let (name, namespace) = (&*subject.name, subject.namespace.as_deref().unwrap_or_default());
     let kind = subject.kind.to_lowercase();
     if kind == "node" {
@@ -119,34 +121,18 @@ fn apply(finding: Finding, subject: &ObjectRef) -> Finding {
     match &*kind {
         "secret" => {
             let why = "the controller reads it at its start only";
-            let restart =
-                ["rollout", "restart", "-n", namespace, "deployment/hcloud-cloud-controller-manager"];
             let edit = edit.hazard("values below `data` are base64; write yours below `stringData` instead");
-            let log = ["logs", "-n", namespace, "deployment/hcloud-cloud-controller-manager", "--tail", "20"];
-            finding
-                .step(edit)
-                .step(Step::kubectl(Changes::Cluster, why, &restart))
-                .verify_kubectl(&log, "no error stands there")
+            let ccm = Ccm::find(facts).ok().flatten();
+            // a rollout would wait for the host port that the old pod holds
+            let finding = finding.step(edit).steps(ccm.and_then(|ccm| controller::restart(&ccm, why)));
+            let workload = ccm.and_then(|ccm| ccm.workload(facts).ok());
+            let target = workload.map_or_else(
+                || format!("deployment/{NAME}"),
+                |w| format!("{}/{}", w.kind.to_lowercase(), w.name),
+            );
+            let log = ["logs", "-n", namespace, &*target, "--tail", "20"];
+            finding.verify_kubectl(&log, "no error stands there")
         }
         _ => finding.step(edit).verify_kubectl(&get, "no placeholder is left"),
     }
-}
-
-/// The pod of a workload that has been mended.
-pub fn restart(finding: Finding, workload: &ObjectRef) -> Finding {
-    let namespace = workload.namespace.as_deref().unwrap_or_default();
-    let target = format!("{}/{}", workload.kind.to_lowercase(), workload.name);
-    let status = ["rollout", "status", "-n", namespace, &target, "--timeout", "2m"];
-    finding
-        .step(Step::kubectl(
-            Changes::Nothing,
-            "why the new pod is not there yet",
-            &["describe", "-n", namespace, &target],
-        ))
-        .step(Step::kubectl(
-            Changes::Cluster,
-            "makes the pod anew",
-            &["rollout", "restart", "-n", namespace, &target],
-        ))
-        .verify_kubectl(&status, "successfully rolled out")
 }

@@ -27,7 +27,8 @@ pub fn anew(finding: Finding, node: &Node, nodes: &[Node]) -> Finding {
                 "a provider ID cannot be changed: deletes the Node, so that it registers without one",
                 &["delete", "node", name],
             )
-            .hazard("its pods are stopped and made anew; drain the node before, if they mind"),
+            .hazard("its pods are stopped and made anew: drain the node before, if they mind. Labels and taints that were set by hand \
+                 are gone, and its pod range may be another"),
         )
         .step(Step::on_node(
             format!(

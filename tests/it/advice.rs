@@ -371,6 +371,32 @@ const ADVICE: &[Advice] = &[
         &["patch deployment", "maxSurge"],
         &["delete pod"],
     ),
+    // on one node a rollout waits for ever for the old pod's host port
+    (
+        "kd801/stale-pod",
+        "KD801/Deployment/kube-system/hcloud-cloud-controller-manager",
+        &["patch deployment", "maxSurge"],
+        &["rollout restart"],
+    ),
+    (
+        "kd801/secret-network",
+        "KD801/Secret/kube-system/hcloud",
+        &["edit secret", "delete pod"],
+        &["rollout restart"],
+    ),
+    (
+        "kd201/second-replica",
+        "KD201/Deployment/kube-system/hcloud-cloud-controller-manager#unscheduled",
+        &["describe pod", "Another pod of it"],
+        &["old settings", "not live", "maxSurge"],
+    ),
+    // agents read their settings once, and they have to be changed before
+    (
+        "kd208/both",
+        "KD208/ConfigMap/kube-system/cilium-config",
+        &["autoDirectNodeRoutes", "rollout restart", "abort"],
+        &[],
+    ),
 ];
 
 #[test]
