@@ -25,8 +25,7 @@ pub const CHECK: Check = Check {
 /// Its pod finds no node, because all that are left are not initialised.
 fn waits_for_taint(_: &Finding, effect: &Finding) -> bool {
     effect.evidence.iter().any(|evidence| {
-        evidence.path == PLACED
-            && evidence.value.as_ref().is_some_and(|value| value.contains(UNINITIALIZED))
+        evidence.path == PLACED && evidence.value.as_ref().is_some_and(|value| value.contains(UNINITIALIZED))
     })
 }
 
@@ -53,7 +52,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         let pods = v.see(facts.all::<Pod>()).unwrap_or_default();
         for pod in pods.iter().filter(|pod| is_of_metrics(pod, &service.namespace)) {
             let unplaced = pod.condition("PodScheduled").is_some_and(|placed| placed.status == "False");
-            finding = finding.shows(pod, if unplaced { PLACED } else { "status.conditions[type=Ready].status" });
+            finding =
+                finding.shows(pod, if unplaced { PLACED } else { "status.conditions[type=Ready].status" });
         }
         let labels = ["logs", "-n", &*service.namespace, "-l", "k8s-app=metrics-server", "--tail", "50"];
         finding = finding.step(Step::kubectl(
