@@ -2,11 +2,12 @@
 //! CertificateRequest, Order and Challenge, or on its issuer, because each controller writes only about its own object
 //! (cert-manager `2d0d7f7f7`, `pkg/controller`). A failed attempt is repeated after one hour, then two, up to 32.
 
-use crate::certificates::cert_manager_words::meaning;
+use crate::certificates::cert_manager_words::{is_unreached, meaning};
 use crate::domain::cert_manager::{self, AnyIssuer, CertManager, Chain, Named};
-use crate::facts::kubernetes::{Certificate, Challenge, Gateway, condition};
+use crate::facts::kubernetes::{Certificate, Challenge, Gateway, ParentReference, condition};
 use crate::facts::{Facts, Kind, Known};
-use crate::{Changes, Check, Finding, ObjectRef, Severity, Step, Verdict};
+use crate::gateway::gateway_address;
+use crate::{Cause, Changes, Check, Finding, ObjectRef, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD410",
@@ -23,15 +24,26 @@ pub const CHECK: Check = Check {
         cert_manager::NEEDS[5],
         &Gateway::NEED,
     ],
-    caused_by: &[],
+    // its host cannot lead to a Gateway that has no address
+    caused_by: &[Cause::here(&gateway_address::CHECK).when(waits_for_that_gateway)],
     explain: include_str!("cert_manager_certificates.md"),
     judge,
 };
 
+const SOLVER: &str = "spec.solver.http01.gatewayHTTPRoute.parentRefs";
 /// How long a first issuance may take.
 const GRACE_SECONDS: i64 = 15 * 60;
 /// A certificate this near its end should have been renewed: cert-manager begins after two thirds of its life.
 const NEAR_DAYS: i64 = 14;
+
+/// A challenge that is to be answered through that Gateway cannot be reached while the Gateway has no address.
+fn waits_for_that_gateway(cause: &Finding, effect: &Finding) -> bool {
+    let at = &effect.subject;
+    let mut solver = effect.evidence.iter().filter(|e| e.source == *at && e.path.starts_with(SOLVER));
+    // the Service of a Gateway that only does not show its address can be reached
+    let hidden = cause.evidence.iter().any(|e| e.path == "status.loadBalancer.ingress" && e.value.is_some());
+    is_unreached(&effect.says) && solver.any(|e| e.value.as_deref() == Some(&*cause.subject.name)) && !hidden
+}
 
 /// What is the matter with a certificate, as its own status tells.
 enum Trouble {
@@ -80,6 +92,9 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         ];
         finding = links.into_iter().flatten().fold(finding, Finding::relates_to);
         finding = chain.challenges.iter().fold(finding, |finding, challenge| finding.relates(*challenge));
+        for gateway in chain.challenges.iter().flat_map(|challenge| solver_gateways(challenge)) {
+            finding = finding.relates_to(gateway);
+        }
         for gateway in v.see(facts.all::<Gateway>()).unwrap_or_default() {
             if uses(gateway, certificate) {
                 finding = finding.relates(gateway);
@@ -176,12 +191,28 @@ fn worst<'a>(challenges: &[&'a Challenge]) -> Option<&'a Challenge> {
     open.min_by_key(|c| (!refused(c), c.status.reason.is_empty(), c.reference())).copied()
 }
 
+/// Whose listeners lead the world to the solver.
+fn solver_parents(challenge: &Challenge) -> &[ParentReference] {
+    let http = challenge.spec.solver.http01.as_ref();
+    http.and_then(|http| http.gateway_http_route.as_ref()).map_or(&[], |route| &*route.parent_refs)
+}
+
+fn solver_gateways(challenge: &Challenge) -> impl Iterator<Item = ObjectRef> {
+    let own = challenge.metadata.namespace.as_deref();
+    let gateways =
+        solver_parents(challenge).iter().filter(|p| p.kind.as_deref().is_none_or(|k| k == "Gateway"));
+    gateways.map(move |p| ObjectRef::new("Gateway", p.namespace.as_deref().or(own), &p.name))
+}
+
 fn about_challenge(challenge: &Challenge) -> Finding {
     let (host, kind) = (&challenge.spec.dns_name, &challenge.spec.r#type);
     let state = if challenge.status.state.is_empty() { "waiting" } else { &*challenge.status.state };
     let finding = Finding::new(challenge, format!("the {kind} challenge for {host} is {state}"))
         .shows(challenge, "status.state")
         .shows(challenge, "status.reason");
+    let parents = solver_parents(challenge).iter();
+    let finding = parents
+        .fold(finding, |f, parent| f.shows(challenge, &format!("{SOLVER}[name={}].name", parent.name)));
     if !challenge.status.processing && challenge.status.state.is_empty() {
         return finding.step(describe(&challenge.reference(), "shows why it is not worked on"));
     }

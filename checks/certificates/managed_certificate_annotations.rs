@@ -8,8 +8,9 @@ use crate::domain::managed_certificates::{DOMAINS, PROTOCOL, TYPE, host};
 use crate::domain::owner;
 use crate::facts::kubernetes::{Event, Service};
 use crate::facts::{Facts, Kind, Known};
+use crate::load_balancers::load_balancer_annotations;
 use crate::remedies::service_annotation::{self, Change};
-use crate::{Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Check, Confidence, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD402",
@@ -18,10 +19,19 @@ pub const CHECK: Check = Check {
     examines: "Services that ask for a managed certificate",
     severity: Severity::Error,
     needs: &[owner::NEEDS[0], owner::NEEDS[1], owner::NEEDS[2], &Service::NEED, &Event::NEED],
-    caused_by: &[],
+    caused_by: &[Cause::here(&load_balancer_annotations::CHECK)
+        .when(|cause, _| load_balancer_annotations::is_about(cause, ASKED))],
     explain: include_str!("managed_certificate_annotations.md"),
     judge,
 };
+
+/// The three that a managed certificate takes.
+const ASKED: &[&str] = &["certificate-type", "http-managed-certificate-domains", "protocol"];
+
+/// The controller was seen to give up the Service there, before it adds ports and targets.
+pub fn stops(cause: &Finding, _: &Finding) -> bool {
+    cause.confidence == Confidence::Confirmed
+}
 
 /// What is wrong with one Service's annotations, the worst first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -33,6 +33,11 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+/// The controller finds not exactly one certificate, and gives up the Service before it adds ports and targets.
+pub fn stops(cause: &Finding, _: &Finding) -> bool {
+    matches!(cause.discriminator, Some("not-found" | "non-unique"))
+}
+
 const LABEL: &str = "hcloud-ccm/service-uid";
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {

@@ -39,6 +39,13 @@ fn is_about_dns(_: &Finding, effect: &Finding) -> bool {
     code.is_some_and(|code| ABOUT_DNS.iter().any(|about| code.ends_with(about)))
 }
 
+/// The controller waits for the issuance of a new certificate and gives up the Service when it fails, before it adds ports
+/// and targets; its next attempt finds the certificate, and goes on (HCCM `internal/hcops/certificates.go`).
+pub fn stops_setup(cause: &Finding, effect: &Finding) -> bool {
+    cause.evidence.iter().any(|evidence| evidence.path == "status.issuance")
+        && matches!(effect.discriminator, Some("no-ports" | "no-targets"))
+}
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let certificates = facts.all::<Certificate>()?;
     let services = facts.all::<Service>()?;

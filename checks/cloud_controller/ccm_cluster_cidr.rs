@@ -39,6 +39,11 @@ pub const CHECK: Check = Check {
 /// The range that k3s takes pods' addresses from where nobody says otherwise.
 const DEFAULT: &str = "10.42.0.0/16";
 
+/// Its flag is not one range, and so no route is made; with another range they all are.
+pub fn turns_routes_off(cause: &Finding, _: &Finding) -> bool {
+    !cause.related.iter().any(|object| object.kind == "Node")
+}
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let Some(ccm) = Ccm::find(facts)? else { return Ok(()) };
     let cover = match ccm.routes()? {

@@ -1,5 +1,6 @@
 //! The cluster in a few words: what the header of a report says.
 
+use crate::domain::gateway_controller::Program;
 use crate::domain::hccm::{Ccm, image_tag};
 use crate::domain::k3s;
 use crate::facts::kubelet::Kubelet;
@@ -90,13 +91,11 @@ fn cni(facts: &Facts) -> Option<Component> {
 
 fn gateway(facts: &Facts) -> Option<Component> {
     let class = facts.all::<Gateway>().ok()?.first()?.spec.gateway_class_name.clone();
-    let container = match &*class {
-        "traefik" => "traefik",
-        "cilium" => "cilium-operator",
-        _ => return Some(Component { name: class, version: None }),
+    let Some(program) = Program::making(&class) else {
+        return Some(Component { name: class, version: None });
     };
     let workloads = facts.all::<Deployment>().unwrap_or_default();
-    let found = workloads.iter().flat_map(|d| &d.spec.template.spec.containers).find(|c| c.name == container);
-    let name = if container == "traefik" { "Traefik" } else { "Cilium Gateway API" };
+    let found = workloads.iter().find_map(|d| program.container_of(&d.spec.template.spec));
+    let name = if program == Program::Traefik { "Traefik" } else { "Cilium Gateway API" };
     Some(Component { name: name.into(), version: found.and_then(|c| image_tag(&c.image)).map(Text::new) })
 }

@@ -1,9 +1,9 @@
 //! The programs that serve Gateway API here: Traefik and Cilium's operator, as they run.
 //!
-//! Sources: traefik-helm-chart tags 25.0.0 to 41.3.0 (`templates/_podtemplate.tpl`, `templates/gateway.yaml`); traefik reads
-//! its flags in any case; cilium `operator/pkg/gateway-api/cell.go`.
+//! Sources: traefik-helm-chart tags 25.0.0 to 41.3.0 (`templates/_podtemplate.tpl`: the container has the release's name;
+//! `templates/gateway.yaml`); traefik reads its flags in any case; cilium `operator/pkg/gateway-api/cell.go`.
 
-use crate::domain::hccm::{image_tag, version_numbers};
+use crate::domain::hccm::{image_name, image_tag, version_numbers};
 use crate::facts::kubernetes::{Container, DaemonSet, Deployment, Meta, Pod, PodSpec};
 use crate::facts::{Facts, Kind, Known, Need};
 use crate::remedies::charts::Chart;
@@ -44,12 +44,18 @@ impl Program {
         }
     }
 
-    /// Its container, and the chart it comes from.
-    fn container(self) -> &'static str {
-        match self {
-            Program::Traefik => "traefik",
-            Program::Cilium => "cilium-operator",
-        }
+    /// The container that runs it. Traefik's has the name of its Helm release (`edge-traefik`), so its image counts as well.
+    pub fn container_of(self, spec: &PodSpec) -> Option<&Container> {
+        let (name, by_image) = match self {
+            Program::Traefik => ("traefik", true),
+            Program::Cilium => ("cilium-operator", false),
+        };
+        let image = |container: &&Container| {
+            let image = image_name(&container.image);
+            by_image && (image == "traefik" || image == "traefik-hub" || image.ends_with("-library-traefik"))
+        };
+        let named = spec.containers.iter().find(|container| container.name == *name);
+        named.or_else(|| spec.containers.iter().find(image))
     }
 
     pub fn chart(self) -> &'static str {
@@ -103,7 +109,7 @@ impl<'a> Controller<'a> {
     /// # Errors
     /// The gap of workloads or pods.
     pub fn of(facts: &'a Facts, program: Program) -> Known<Option<Controller<'a>>> {
-        let named = |spec: &'a PodSpec| spec.containers.iter().find(|c| c.name == program.container());
+        let named = |spec: &'a PodSpec| program.container_of(spec);
         let deployments = facts.all::<Deployment>()?.iter().map(Workload::Deployment);
         let sets = facts.all::<DaemonSet>()?.iter().map(Workload::DaemonSet);
         let all: Vec<Workload> =
@@ -112,10 +118,13 @@ impl<'a> Controller<'a> {
         let serving = all.iter().find(|w| named(w.spec()).is_some_and(|c| provider(c) == Some(true)));
         let Some(workload) = serving.or(all.first()).copied() else { return Ok(None) };
         let namespace = &workload.meta().namespace;
+        // Another Traefik of the same namespace has another release, and its container that one's name.
+        let name = named(workload.spec()).map(|container| &container.name);
         let mut pods: Vec<&Pod> = facts
             .all::<Pod>()?
             .iter()
-            .filter(|pod| pod.metadata.namespace == *namespace && named(&pod.spec).is_some())
+            .filter(|pod| pod.metadata.namespace == *namespace)
+            .filter(|pod| named(&pod.spec).is_some_and(|container| Some(&container.name) == name))
             .filter(|pod| !pod.is_over() && pod.metadata.deletion_timestamp.0.is_none())
             .collect();
         pods.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
@@ -146,6 +155,12 @@ impl<'a> Controller<'a> {
         let age = |pod: &&Pod| pod.metadata.creation_timestamp.seconds_until(facts.now);
         let settled = self.pods.iter().filter_map(age).all(|age| age >= super::gateway::GRACE_SECONDS);
         !self.is_ready() && settled
+    }
+
+    /// A pod of its for which the scheduler finds no node.
+    pub fn unscheduled(&self) -> Option<&'a Pod> {
+        let is = |pod: &&&Pod| pod.condition("PodScheduled").is_some_and(|c| c.status == "False");
+        self.pods.iter().find(is).copied()
     }
 
     /// The version of the image that runs: `(3, 5, 1)`; `None` for a digest or another tag.

@@ -344,7 +344,8 @@ pub fn container_of(spec: &PodSpec) -> Option<&Container> {
     spec.containers.iter().find(|c| c.name == NAME || image_name(&c.image) == NAME)
 }
 
-fn image_name(image: &str) -> &str {
+/// The name of an image: without registry, repository path, tag and digest.
+pub fn image_name(image: &str) -> &str {
     let path = image.split('@').next().unwrap_or(image);
     let last = path.rsplit('/').next().unwrap_or(path);
     last.split(':').next().unwrap_or(last)

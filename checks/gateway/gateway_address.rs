@@ -50,6 +50,11 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         if refused || !is_settled(facts, &gateway.metadata) || !lacks_address(gateway) {
             continue;
         }
+        // An address is optional: a controller that the doctor does not know may need none, and says whether it serves.
+        let programmed = current(&gateway.status.conditions, "Programmed", &gateway.metadata);
+        if program.is_none() && programmed.is_some_and(|condition| condition.status == "True") {
+            continue;
+        }
         let service = match program {
             Some(_) => service(facts, gateway, controller.as_ref())?,
             None => None,

@@ -10,6 +10,8 @@ use crate::domain::gateway_controller::{Controller, NEEDS as CONTROLLER, Program
 use crate::facts::kubernetes::{CiliumConfig, Gateway, GatewayClass, condition};
 use crate::facts::{Facts, Kind, Known};
 use crate::gateway::gateway_crds;
+use crate::k3s::helm_charts_installed;
+use crate::nodes::node_initialized;
 use crate::remedies::{charts, in_manifest};
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
@@ -29,10 +31,26 @@ pub const CHECK: Check = Check {
         charts::NEEDS[0],
         charts::NEEDS[1],
     ],
-    caused_by: &[Cause::here(&gateway_crds::CHECK)],
+    caused_by: &[
+        Cause::here(&gateway_crds::CHECK),
+        Cause::everywhere(&helm_charts_installed::CHECK).when(of_its_chart),
+        Cause::everywhere(&node_initialized::CHECK).when(node_initialized::keeps_pods_waiting),
+    ],
     explain: include_str!("gateway_class_accepted.md"),
     judge,
 };
+
+/// The chart that would bring the class or its controller did not come in.
+fn of_its_chart(cause: &Finding, effect: &Finding) -> bool {
+    let name = &*cause.subject.name;
+    let about = |path: &str| matches!(path, "spec.controllerName" | "spec.gatewayClassName");
+    cause.subject.kind == "HelmChart"
+        && ["cilium", "traefik"].contains(&name)
+        && matches!(effect.discriminator, Some("absent" | "no-class"))
+        && effect.evidence.iter().any(|evidence| {
+            about(&evidence.path) && evidence.value.as_ref().is_some_and(|value| value.contains(name))
+        })
+}
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let gateways: Vec<&Gateway> =
@@ -72,7 +90,7 @@ enum Fault<'a> {
     Down(Controller<'a>),
     /// The controller runs, and is not told to serve Gateway API.
     Off(Controller<'a>),
-    /// Cilium serves Gateway API only in place of kube-proxy.
+    /// Cilium serves Gateway API only in place of kube-proxy, or, in older releases, where it is told to serve nodePorts.
     BesideKubeProxy(Controller<'a>),
     /// Refused or not answered.
     NotAccepted,
@@ -97,7 +115,10 @@ fn of_its_class<'a>(facts: &'a Facts, class: &GatewayClass) -> Known<Option<Faul
         if controller.is_down(facts) {
             return Ok(Some(Fault::Down(controller)));
         }
-        if config.is_some_and(|config| config.get("kube-proxy-replacement") == Some("false")) {
+        let beside = |config: &&CiliumConfig| {
+            config.get("kube-proxy-replacement") == Some("false") && !config.is_true("enable-node-port")
+        };
+        if config.as_ref().is_some_and(beside) {
             return Ok(Some(Fault::BesideKubeProxy(controller)));
         }
     }
@@ -140,8 +161,12 @@ fn tell(facts: &Facts, class: &GatewayClass, fault: Fault, v: &mut Verdict) -> F
                             "What is set up already goes on; no change to a Gateway or route takes effect."
                         }
                     });
-            controller
-                .shown(finding, controller.readiness_path())
+            let finding = controller.shown(finding, controller.readiness_path());
+            let finding = match controller.unscheduled() {
+                Some(pod) => finding.shows(pod, "status.conditions[type=PodScheduled].message"),
+                None => finding,
+            };
+            finding
                 .step(Step::kubectl(
                     Changes::Nothing,
                     "shows where its pods are and what they wait for",

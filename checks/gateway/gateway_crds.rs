@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::domain::gateway_controller::{Controller, NEEDS as CONTROLLER, Program};
 use crate::facts::kubernetes::{CiliumConfig, CustomResourceDefinition, GATEWAY_GROUP, HelmChart};
 use crate::facts::{Facts, Kind, Known};
+use crate::k3s::k3s_disable_values;
 use crate::remedies::charts::chart_name;
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD607",
@@ -25,7 +26,9 @@ pub const CHECK: Check = Check {
         CONTROLLER[2],
         &HelmChart::NEED,
     ],
-    caused_by: &[],
+    // Traefik was to go, and its chart of definitions with it.
+    caused_by: &[Cause::everywhere(&k3s_disable_values::CHECK)
+        .when(|cause, effect| cause.discriminator == Some("traefik") && effect.subject.kind == "HelmChart")],
     explain: include_str!("gateway_crds.md"),
     judge,
 };

@@ -6,7 +6,7 @@
 use crate::domain::gateway::{self, Parent, ROUTES, Refusal, Route, current, is_settled, refusal};
 use crate::domain::gateway_controller::{Controller, NEEDS as CONTROLLER, Program};
 use crate::facts::kubernetes::{Condition, Gateway, GatewayClass, Namespace};
-use crate::facts::{Facts, Kind, Known};
+use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::gateway::listener_remedies::{admit, json_patch};
 use crate::gateway::{gateway_class_accepted, gateway_crds, gateway_listener_port};
 use crate::remedies::charts;
@@ -113,9 +113,14 @@ fn fault<'a>(facts: &'a Facts, gateway: &Gateway, parent: &Parent<'a>) -> Known<
         };
         return Ok(Some(Fault::Refused(refusal, Some(said))));
     }
-    // Stale or missing: what the controller would say.
-    if let Some(refusal) = refusal(facts, gateway, parent)? {
+    // Stale or missing: what the controller would say, if it is one whose rules are known.
+    let known = controller.is_none_or(|name| Program::claiming(name).is_some());
+    if known && let Some(refusal) = refusal(facts, gateway, parent)? {
         return Ok(Some(Fault::Refused(refusal, None)));
+    }
+    if !known && status.is_some() {
+        let detail = format!("its controller has not judged {} as it is now", parent.route.reference());
+        return Err(Gap::new(ROUTES[0].key, Why::NotRead, detail).of(parent.path()));
     }
     Ok((status.is_none() && is_settled(facts, meta)).then_some(Fault::Silent))
 }
@@ -244,10 +249,18 @@ fn silent(facts: &Facts, gateway: &Gateway, parent: &Parent, v: &mut Verdict) ->
     let namespace = route.namespace();
     let verify = ["get", route.resource(), &route.meta().name, "-n", namespace, "-o", "yaml"];
     finding = finding.verify_kubectl(&verify, "status.parents has an entry of the Gateway's controller");
-    let program = v.see(gateway::class(facts, gateway)).flatten().and_then(|class| {
+    let class = v.see(gateway::class(facts, gateway)).flatten();
+    let program = class.and_then(|class| {
         finding = finding.clone().relates(class);
         Program::claiming(&class.spec.controller_name)
     });
+    if let (Some(class), None) = (class, program) {
+        return finding.step(Step::decide(format!(
+            "see that the controller {} runs and serves {}s: the doctor does not know it",
+            class.spec.controller_name,
+            route.kind()
+        )));
+    }
     let controller = program.and_then(|program| v.see(Controller::of(facts, program)).flatten());
     match controller {
         Some(controller) => {

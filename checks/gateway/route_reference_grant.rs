@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::domain::gateway::{ROUTES, Route, current};
+use crate::domain::gateway_controller::Program;
 use crate::facts::kubernetes::{CustomResourceDefinition, GATEWAY_GROUP, ObjectReference, ReferenceGrant};
 use crate::facts::{Facts, Kind, Known};
 use crate::remedies::in_manifest;
@@ -26,8 +27,9 @@ pub const CHECK: Check = Check {
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for route in Route::all(facts, v) {
-        let foreign = foreign(route);
         let refused = refused(route);
+        // A controller that the doctor does not know may ask for no grant: only what it says counts.
+        let foreign = if refused.is_none() && is_of_others(route) { Vec::new() } else { foreign(route) };
         if foreign.is_empty() && refused.is_none() {
             continue;
         }
@@ -92,6 +94,12 @@ fn foreign<'a>(route: Route<'a>) -> Vec<Backend<'a>> {
         }
     }
     all
+}
+
+/// Whether controllers have written about it, and all are ones whose rules the doctor does not know.
+fn is_of_others(route: Route) -> bool {
+    let parents = &route.status().parents;
+    !parents.is_empty() && parents.iter().all(|parent| Program::claiming(&parent.controller_name).is_none())
 }
 
 /// Where a controller says that it may not, of this generation of the route.

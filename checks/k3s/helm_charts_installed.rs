@@ -20,14 +20,16 @@ pub const CHECK: Check = Check {
     needs: &[&HelmChart::NEED, &HelmChartConfig::NEED, &Job::NEED, &Pod::NEED],
     caused_by: &[
         Cause::here(&placeholders_substituted::CHECK),
-        // the cloud controller's own chart is why they wait
-        Cause::everywhere_of("KD104").when(|_, effect| {
-            effect.discriminator == Some("waits-for-taint") && !effect.subject.name.contains(hccm::NAME)
-        }),
+        Cause::everywhere_of("KD104").when(waits_for_nodes),
     ],
     explain: include_str!("helm_charts_installed.md"),
     judge,
 };
+
+/// Its job waits for what the cloud controller does, and it is not the cloud controller's own: that one explains the nodes.
+fn waits_for_nodes(_: &Finding, effect: &Finding) -> bool {
+    effect.discriminator == Some("waits-for-taint") && !effect.subject.name.contains(hccm::NAME)
+}
 
 /// An install that works is done by then, downloads and all.
 const SLOW_SECONDS: i64 = 600;

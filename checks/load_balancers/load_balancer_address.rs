@@ -1,9 +1,13 @@
 //! When a Service of type LoadBalancer has no address two minutes after it was made, nobody can reach it, because the
 //! cloud controller has not (or not yet) given it one. The symptom itself: it folds under whatever explains it.
 
+use crate::certificates::{
+    managed_certificate_annotations, managed_certificate_drift, managed_certificate_issued,
+};
 use crate::cloud_controller::{ccm_permissions, ccm_running, ccm_token};
 use crate::domain::hccm::{self, Ccm, last_event, load_balancer_of};
 use crate::domain::owner::{self, Owner};
+use crate::domain::sync_error;
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
@@ -40,6 +44,11 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_sync::CHECK),
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
+        // the controller waits for the issuance, and says how it ended; its next attempt goes on without it
+        Cause::here(&managed_certificate_issued::CHECK)
+            .when(|_, effect| refusal(effect) == Some(managed_certificate_issued::CHECK.code)),
+        Cause::here(&managed_certificate_annotations::CHECK).when(managed_certificate_annotations::stops),
+        Cause::here(&managed_certificate_drift::CHECK).when(managed_certificate_drift::stops),
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
         Cause::everywhere(&ccm_permissions::CHECK).when(no_services),
         Cause::everywhere(&ccm_token::CHECK),
@@ -52,6 +61,12 @@ pub const CHECK: Check = Check {
     explain: include_str!("load_balancer_address.md"),
     judge,
 };
+
+/// The check that explains the message which the finding shows.
+fn refusal(effect: &Finding) -> Option<&'static str> {
+    let messages = effect.evidence.iter().filter(|evidence| evidence.path == "message");
+    messages.filter_map(|evidence| evidence.value.as_ref()).find_map(|message| sync_error::claimed(message))
+}
 
 fn no_services(cause: &Finding, _: &Finding) -> bool {
     matches!(cause.discriminator, Some("all" | "services"))

@@ -33,15 +33,19 @@ pub const CHECK: Check = Check {
     judge,
 };
 
-/// Whether a finding is about an annotation that is, or was meant to be, one of these.
+/// Whether a finding is about an annotation that was meant to be one of these, and that nobody reads.
 pub fn means(finding: &Finding, wanted: &[&str]) -> bool {
-    finding.discriminator != Some("value")
-        && finding.evidence.iter().any(|evidence| {
-            let key =
-                evidence.path.strip_prefix("metadata.annotations['").and_then(|rest| rest.strip_suffix("']"));
-            let suffix = key.and_then(|key| key.strip_prefix(PREFIX)).unwrap_or_default();
-            wanted.contains(&suffix) || list::meant(suffix).is_some_and(|meant| wanted.contains(&meant))
-        })
+    finding.discriminator != Some("value") && is_about(finding, wanted)
+}
+
+/// Whether a finding is about an annotation that is, or was meant to be, one of these.
+pub fn is_about(finding: &Finding, wanted: &[&str]) -> bool {
+    finding.evidence.iter().any(|evidence| {
+        let key =
+            evidence.path.strip_prefix("metadata.annotations['").and_then(|rest| rest.strip_suffix("']"));
+        let suffix = key.and_then(|key| key.strip_prefix(PREFIX)).unwrap_or_default();
+        wanted.contains(&suffix) || list::meant(suffix).is_some_and(|meant| wanted.contains(&meant))
+    })
 }
 
 /// The controller gives up the Service because of it.
@@ -112,7 +116,8 @@ impl<'a> Unread<'a> {
             None => match meant {
                 Some(meant) => (format!("{suffix} is called {meant}."), false),
                 None => {
-                    let newer = ccm.release().is_some_and(|runs| runs > list::NEWEST);
+                    // an image without a version may be newer than the list
+                    let newer = ccm.release().is_none_or(|runs| runs > list::NEWEST);
                     (format!("{suffix} is unknown to {}.", version(list::NEWEST)), newer)
                 }
             },
@@ -146,7 +151,7 @@ fn tell_unread(facts: &Facts, ccm: &Ccm, service: &Service, unread: &[Unread], v
     let args = ["describe", "service", &*service.metadata.name, "-n", namespace];
     finding = finding.verify_kubectl(&args, "the annotations are ones of the controller's list");
     if newer {
-        let runs = ccm.version().unwrap_or_default();
+        let runs = ccm.version().unwrap_or("the controller that runs");
         let what = format!(
             "look the annotation up in the documentation of {runs}: this list is of {}",
             version(list::NEWEST)

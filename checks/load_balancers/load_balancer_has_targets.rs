@@ -7,6 +7,9 @@
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
+use crate::certificates::{
+    managed_certificate_annotations, managed_certificate_drift, managed_certificate_issued,
+};
 use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::selector;
@@ -40,6 +43,9 @@ pub const CHECK: Check = Check {
         Cause::here(&load_balancer_annotations::CHECK)
             .when(|cause, _| load_balancer_annotations::aborts(cause)),
         Cause::here(&load_balancer_sync::CHECK),
+        Cause::here(&managed_certificate_issued::CHECK).when(managed_certificate_issued::stops_setup),
+        Cause::here(&managed_certificate_annotations::CHECK).when(managed_certificate_annotations::stops),
+        Cause::here(&managed_certificate_drift::CHECK).when(managed_certificate_drift::stops),
         Cause::here(&node_provider_id::CHECK),
         Cause::here(&node_initialized::CHECK),
         Cause::everywhere(&ccm_running::CHECK).when(ccm_running::nobody_serves),
@@ -65,7 +71,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
         let mut gaps = Vec::new();
         let scene = Scene::new(facts, service, lb, Ok(ccm), &mut gaps);
-        if scene.empty() == Some(Reason::NoTargets) {
+        if scene.members.is_empty() {
             v.gaps.extend(gaps);
             v.findings.push(scene.tell_empty(Reason::NoTargets).severity(Severity::Critical));
             continue;
@@ -87,7 +93,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
 }
 
 /// Whether the controller would make it a target; `None` when that hangs on a label that is not read.
-fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
+pub(super) fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
     if node.metadata.deletion_timestamp.0.is_some()
         || node.is_excluded_from_load_balancers()
         || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::load_balancer_annotations;
+use super::load_balancer_has_targets::is_eligible;
 use super::targets::{Port, Scene};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
@@ -13,7 +15,7 @@ use crate::domain::machines::server_of;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Kind, Known};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD305",
@@ -33,7 +35,8 @@ pub const CHECK: Check = Check {
         &Firewall::NEED,
         &Network::NEED,
     ],
-    caused_by: &[],
+    caused_by: &[Cause::here(&load_balancer_annotations::CHECK)
+        .when(|cause, _| load_balancer_annotations::is_about(cause, &["use-private-ip"]))],
     explain: include_str!("load_balancer_private_targets.md"),
     judge,
 };
@@ -73,6 +76,9 @@ fn behind_firewall(scene: &Scene) -> Option<Finding> {
                 && !port.healthy.contains(i)
                 && scene.firewalled(member, port) == Some(true)
         };
+        if scene.refutes_firewall(port) {
+            return BTreeSet::new();
+        }
         (0..scene.members.len()).filter(hit).collect()
     };
     let hit: Vec<(&Port, BTreeSet<usize>)> = ports.iter().map(|port| (port, dropped(port))).collect();
@@ -106,7 +112,7 @@ fn without_ipv4(facts: &Facts, ccm: &Ccm, service: &Service, v: &mut Verdict) ->
     let servers = facts.all::<Server>()?;
     let lacks = |node: &&Node| {
         server_of(node, servers).is_some_and(|server| server.public_net.ipv4.is_none())
-            && !node.is_excluded_from_load_balancers()
+            && is_eligible(service, node) == Some(true)
     };
     let nodes: Vec<&Node> = facts.all::<Node>()?.iter().filter(lacks).collect();
     if nodes.is_empty() {

@@ -9,7 +9,6 @@ use std::net::IpAddr;
 
 use crate::domain::addresses::range;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
-use crate::domain::owner::gateway_name;
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Node, Service};
 use crate::facts::{Facts, Kind, Known};
@@ -67,7 +66,7 @@ fn tell(service: &Service, lb: Option<&LoadBalancer>) -> Finding {
         "Hetzner's load balancers have no source filter and the cloud controller does not read the field: everybody gets \
          through.",
     );
-    if gateway_name(&service.metadata).is_some() {
+    if service.metadata.name.starts_with("cilium-gateway-") {
         because.push_str(
             " Cilium takes the field away again besides, when it writes the Gateway's Service anew.",
         );
@@ -92,7 +91,10 @@ fn tell(service: &Service, lb: Option<&LoadBalancer>) -> Finding {
                 "if only the private network should reach it: takes the load balancer's public interface away",
                 &["annotate", "--overwrite", "service", name, "-n", namespace, off],
             )
-            .hazard("nobody outside the private network reaches the Service then"),
+            .hazard(
+                "nobody outside the private network reaches the Service then; and its targets must be private \
+                 (use-private-ip) before, or Hetzner refuses it",
+            ),
         )
         .step(
             Step::decide(

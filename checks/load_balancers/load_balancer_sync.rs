@@ -9,7 +9,8 @@ use crate::domain::sync_error;
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
-use crate::load_balancers::{load_balancer_location_exists, load_balancer_network_zone};
+use crate::load_balancers::load_balancer_network_zone;
+use crate::nodes::node_provider_id;
 use crate::{ALL, Cause, Check, Finding, Severity, Verdict};
 
 pub const CHECK: Check = Check {
@@ -29,7 +30,7 @@ pub const CHECK: Check = Check {
         &LoadBalancer::NEED,
     ],
     caused_by: &[
-        Cause::here(&load_balancer_location_exists::CHECK).when(|_, effect| says(effect, "(invalid_input")),
+        Cause::everywhere(&node_provider_id::CHECK).when(names_its_id),
         Cause::here(&load_balancer_network_zone::CHECK).when(|cause, effect| {
             cause.severity.is_none_or(|severity| severity >= Severity::Error)
                 && (says(effect, "(no_subnet_available") || says(effect, "(unsupported_error"))
@@ -38,6 +39,15 @@ pub const CHECK: Check = Check {
     explain: include_str!("load_balancer_sync.md"),
     judge,
 };
+
+/// One provider ID that does not parse stops the targets of every load balancer; a foreign one is passed over (HCCM
+/// `internal/providerid`, `ReconcileHCLBTargets`).
+fn names_its_id(cause: &Finding, effect: &Finding) -> bool {
+    let refuses = ["unable to parse server id: ", "providerID is missing a serverID: "];
+    let ids = cause.evidence.iter().filter(|evidence| evidence.path == "spec.providerID");
+    ids.filter_map(|evidence| evidence.value.as_ref())
+        .any(|id| refuses.iter().any(|words| says(effect, &format!("{words}{id}"))))
+}
 
 /// The message that a finding shows has these words.
 fn says(finding: &Finding, words: &str) -> bool {

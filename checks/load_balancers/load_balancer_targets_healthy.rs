@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_private_targets, load_balancer_sync};
+use crate::certificates::{
+    managed_certificate_annotations, managed_certificate_drift, managed_certificate_issued,
+};
 use crate::cloud_controller::{ccm_network, ccm_running};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
@@ -36,12 +39,15 @@ pub const CHECK: Check = Check {
     caused_by: &[
         Cause::here(&load_balancer_private_targets::CHECK).when(through_a_firewall),
         // the controller stops at the first error: ports stay as they were
-        Cause::here(&load_balancer_annotations::CHECK).when(|cause, effect| {
-            load_balancer_annotations::aborts(cause)
-                && matches!(effect.discriminator, Some("no-ports" | "stale-port"))
+        Cause::here(&load_balancer_annotations::CHECK)
+            .when(|cause, effect| load_balancer_annotations::aborts(cause) && lacks_ports(effect)),
+        Cause::here(&load_balancer_sync::CHECK).when(|_, effect| lacks_ports(effect)),
+        Cause::here(&managed_certificate_issued::CHECK).when(managed_certificate_issued::stops_setup),
+        Cause::here(&managed_certificate_annotations::CHECK).when(|cause, effect| {
+            managed_certificate_annotations::stops(cause, effect) && lacks_ports(effect)
         }),
-        Cause::here(&load_balancer_sync::CHECK)
-            .when(|_, effect| matches!(effect.discriminator, Some("no-ports" | "stale-port"))),
+        Cause::here(&managed_certificate_drift::CHECK)
+            .when(|cause, effect| managed_certificate_drift::stops(cause, effect) && lacks_ports(effect)),
         Cause::everywhere(&ccm_network::CHECK).when(without_network),
         Cause::everywhere(&ccm_running::CHECK).when(out_of_date),
         Cause::everywhere(&cilium_direct_routes::CHECK).when(is_cross_node),
@@ -54,6 +60,11 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+/// Its ports are not those of the Service.
+fn lacks_ports(effect: &Finding) -> bool {
+    matches!(effect.discriminator, Some("no-ports" | "stale-port"))
+}
+
 fn through_a_firewall(cause: &Finding, effect: &Finding) -> bool {
     cause.discriminator == Some("firewall") && effect.discriminator == Some(Reason::Firewall.discriminator())
 }
@@ -65,8 +76,7 @@ fn without_network(cause: &Finding, effect: &Finding) -> bool {
 
 /// Nobody keeps it up to date; where the old pod of a rollout serves, it does.
 fn out_of_date(cause: &Finding, effect: &Finding) -> bool {
-    let stale = matches!(effect.discriminator, Some("stale-port" | "no-ports"));
-    stale && cause.severity != Some(Severity::Error)
+    lacks_ports(effect) && cause.severity != Some(Severity::Error)
 }
 
 /// The way between nodes is broken, and not the load balancer: what breaks it explains this.

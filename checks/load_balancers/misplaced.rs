@@ -42,10 +42,21 @@ pub(super) fn on_gateways(facts: &Facts, ccm: &Ccm, gateways: &[Gateway], v: &mu
         for service in &own {
             finding = finding.relates(*service);
         }
+        let class = &*gateway.spec.gateway_class_name;
         // Traefik has one Service for all Gateways, which its chart makes
-        if own.is_empty() && gateway.spec.gateway_class_name != "cilium" {
+        if own.is_empty() && class.contains("traefik") {
             let finding = on_the_only_service(finding, facts, ccm, &stray, v)?;
             v.findings.push(finding);
+            continue;
+        }
+        if own.is_empty() && class != "cilium" {
+            let what = format!(
+                "move them: to spec.infrastructure.annotations where the controller of class {class} makes a Service for each \
+                 Gateway, to the Service itself where all Gateways share one"
+            );
+            let get = ["get", "services", "-A", "-o", "yaml"];
+            let finding = finding.step(Step::decide(what));
+            v.findings.push(finding.verify_kubectl(&get, "the Gateway's Service has the annotations"));
             continue;
         }
         let annotations: Map<String, Value> =

@@ -228,6 +228,14 @@ impl<'a> Scene<'a> {
                 for slice in self.slices.iter().flatten().filter(|slice| !slice.endpoints.is_empty()) {
                     finding = finding.shows(*slice, "endpoints[0].nodeName");
                 }
+                // the way has two ends: nodes with a pod, and those that do not reach them
+                let with_pods = self.endpoint_nodes().unwrap_or_default();
+                let ends = self.nodes.into_iter().flatten().filter(|node| {
+                    let unhealthy =
+                        |i: &usize| self.node(&self.members[*i]).map(Node::name) == Some(node.name());
+                    with_pods.contains(node.name()) || bad.iter().any(unhealthy)
+                });
+                finding = ends.take(16).fold(finding, |finding, node| finding.relates(node));
                 let local = r#"{"spec":{"externalTrafficPolicy":"Local"}}"#;
                 let args = ["patch", "service", name, "-n", namespace, "--type", "merge", "-p", local];
                 finding

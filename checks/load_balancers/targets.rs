@@ -128,7 +128,15 @@ impl<'a> Scene<'a> {
             };
             let port = self.service.tcp_ports().find(|p| p.port == lb.listen_port);
             let node_port = port.map(|p| p.node_port);
-            Port { lb, node_port, healthy: state("healthy"), unhealthy: state("unhealthy") }
+            let (healthy, mut unhealthy) = (state("healthy"), state("unhealthy"));
+            // As it is meant: by policy Local only nodes with a pod answer.
+            if self.service.spec.external_traffic_policy == "Local"
+                && !healthy.is_empty()
+                && let Some(without) = self.without_endpoint()
+            {
+                unhealthy.retain(|i| !without.contains(i) || self.down(&self.members[*i]).is_some());
+            }
+            Port { lb, node_port, healthy, unhealthy }
         };
         self.lb.services.iter().map(with).collect()
     }
@@ -167,8 +175,8 @@ impl<'a> Scene<'a> {
         }
         let dropped = |i: &usize| self.firewalled(&self.members[*i], port) == Some(true);
         // A firewall that only the unhealthy ones have tells them apart as well as the pods do, and it is seen.
-        let firewall = port.unhealthy.iter().all(dropped);
-        if !local && firewall && !port.healthy.iter().any(dropped) {
+        let firewall = port.unhealthy.iter().all(dropped) && !self.refutes_firewall(port);
+        if !local && firewall {
             return Some(Reason::Firewall);
         }
         if self.without_endpoint().as_ref() == Some(&port.unhealthy) {
@@ -270,6 +278,11 @@ impl<'a> Scene<'a> {
         let source = self.lb.public_net.ipv4.as_ref().and_then(|a| ip(&a.ip));
         let admits = applied.iter().any(|f| admits(f, port.lb.destination_port, source));
         Some(!applied.is_empty() && !admits)
+    }
+
+    /// Health checks get through to a target whose firewalls should drop them as well: then it is not these rules.
+    pub fn refutes_firewall(&self, port: &Port) -> bool {
+        port.healthy.iter().any(|i| self.firewalled(&self.members[*i], port) == Some(true))
     }
 
     pub fn applied(&self, server: &Server) -> Option<Vec<&'a Firewall>> {

@@ -120,7 +120,13 @@ impl<'a> Scene<'a> {
         let key = if noun == "location" { LOCATION } else { ZONE };
         let change = Change::set(key, is, "makes the annotation say where the load balancer is");
         let finding = apply(finding, facts, self.service, &change, v);
-        Some(finding.step(anew(lb, "or, if it is to move")))
+        // The controller looks at a Service that is in order only when it changes, or at its own start.
+        let what = format!(
+            "or, if it is to move: leave the annotation as it is, `hcloud load-balancer delete {}`, and restart the cloud \
+             controller, which then makes it anew",
+            lb.name
+        );
+        Some(finding.step(Step::decide(what).hazard(LOST)))
     }
 
     fn drops(&self, zone: &str) -> String {
@@ -196,17 +202,20 @@ impl<'a> Scene<'a> {
             let why =
                 format!("keeps {} out of all load balancers, so that the others become targets", node.name());
             let args = ["label", "node", node.name(), label];
-            finding = finding.step(Step::kubectl(Changes::Cluster, why, &args));
+            let step = Step::kubectl(Changes::Cluster, why, &args);
+            finding = finding.step(step.hazard("a load balancer of its own zone loses it as a target, too"));
         }
         let more = "or choose the nodes of this Service alone, with the annotation load-balancer.hetzner.cloud/node-selector";
         see_address(finding.step(Step::decide(more)), self.service)
     }
 }
 
+const LOST: &str =
+    "its addresses are lost for good, and DNS has to follow; until then nobody reaches the Service";
+
+/// For a Service that the controller fails at, and so tries again and again.
 fn anew(lb: &LoadBalancer, why: &str) -> Step {
     let why = format!("{why}, deletes the load balancer; its Service gets another within five minutes");
     let args = ["load-balancer", "delete", &*lb.name];
-    Step::hcloud(Changes::Cloud, why, &args).hazard(
-        "its addresses are lost for good, and DNS has to follow; until then nobody reaches the Service",
-    )
+    Step::hcloud(Changes::Cloud, why, &args).hazard(LOST)
 }

@@ -8,7 +8,8 @@ use crate::domain::addresses::{ip, range};
 use crate::domain::cilium::{self, Cilium};
 use crate::facts::kubernetes::{CiliumNode, Node};
 use crate::facts::{Facts, Kind, Known};
-use crate::{Changes, Check, Finding, Severity, Step, Verdict};
+use crate::nodes::node_internal_ip;
+use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD511",
@@ -17,7 +18,10 @@ pub const CHECK: Check = Check {
     examines: "CiliumNodes",
     severity: Severity::Error,
     needs: &[cilium::NEEDS[0], cilium::NEEDS[1], cilium::NEEDS[2], &Node::NEED, &CiliumNode::NEED],
-    caused_by: &[],
+    // what the Node says is wrong, and not what Cilium knows
+    caused_by: &[
+        Cause::here(&node_internal_ip::CHECK).when(|_, effect| effect.discriminator != Some("pod-cidrs"))
+    ],
     explain: include_str!("cilium_node_address.md"),
     judge,
 };

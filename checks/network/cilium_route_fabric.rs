@@ -5,6 +5,7 @@
 //! Which of three it is depends on two switches: direct routes and the controller's routes both on is KD208, direct routes
 //! alone are KD501, no direct routes and a route missing is this one. So each configuration has one finding.
 
+use crate::cloud_controller::{ccm_cluster_cidr, ccm_network, ccm_running};
 use crate::domain::cilium::{self, Cilium};
 use crate::domain::hccm::{self, Ccm};
 use crate::domain::pod_network::{self, PodRange, Way};
@@ -13,7 +14,7 @@ use crate::facts::hetzner::Network;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Known};
 use crate::remedies::{cilium as remedy, controller};
-use crate::{Check, Finding, Severity, Step, Verdict};
+use crate::{Cause, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD503",
@@ -33,10 +34,23 @@ pub const CHECK: Check = Check {
         remedy::NEEDS[0],
         remedy::NEEDS[1],
     ],
-    caused_by: &[],
+    caused_by: &[
+        Cause::everywhere(&ccm_network::CHECK).when(|cause, _| cause.discriminator == Some("unset")),
+        Cause::everywhere(&ccm_cluster_cidr::CHECK).when(ccm_cluster_cidr::turns_routes_off),
+        Cause::everywhere(&ccm_running::CHECK).when(nobody_makes_them),
+    ],
     explain: include_str!("cilium_route_fabric.md"),
     judge,
 };
+
+const NOBODY: &str = "No cloud controller runs that would make the routes.";
+const NOT_DONE: &str = "The cloud controller is told to make them, and has not.";
+
+/// It would make them if it ran.
+fn nobody_makes_them(cause: &Finding, effect: &Finding) -> bool {
+    let because = effect.because.as_deref().unwrap_or_default();
+    ccm_running::nobody_serves(cause, effect) && [NOBODY, NOT_DONE].iter().any(|why| because.starts_with(why))
+}
 
 /// How long the controller may take to make a new node's route; it looks every 30 s.
 const GRACE_SECONDS: i64 = 120;
@@ -105,12 +119,12 @@ impl Scene<'_> {
             }
         };
         let mut because = match &self.routes {
-            None => "No cloud controller runs that would make the routes.".to_string(),
+            None => NOBODY.to_string(),
             Some(Routes::Managed(_)) if !self.cilium.uses_kubernetes_ipam() => {
                 "The cloud controller makes routes for the ranges on the Nodes, and Cilium hands out others."
                     .into()
             }
-            Some(Routes::Managed(_)) => "The cloud controller is told to make them, and has not.".into(),
+            Some(Routes::Managed(_)) => NOT_DONE.into(),
             Some(Routes::Off(off)) => format!("The cloud controller makes none: {}.", why(off)),
         };
         if missing.iter().any(|(pods, networks)| !networks.iter().any(|network| covers(network, pods))) {

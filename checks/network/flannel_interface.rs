@@ -33,6 +33,9 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     if nodes.iter().any(without) {
         return Ok(()); // annotations of a Flannel that is gone stay
     }
+    if nodes.iter().any(|node| k3s::is_on(node, "flannel-external-ip")) {
+        return Ok(()); // it was told to use the public addresses, as for nodes outside Hetzner
+    }
     for node in nodes {
         let Some(used) = node.metadata.annotation(PUBLIC_IP).and_then(ip) else { continue };
         v.examined += 1;

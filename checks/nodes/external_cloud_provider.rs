@@ -9,8 +9,9 @@ use crate::domain::machines::{by_address, server_of};
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
+use crate::k3s::k3s_disable_values;
 use crate::remedies::k3s_config;
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Cause, Check, Finding, Severity, Verdict};
 
 use serde_json::json;
 
@@ -21,7 +22,8 @@ pub const CHECK: Check = Check {
     examines: "nodes",
     severity: Severity::Critical,
     needs: &[&Node::NEED, &Server::NEED, hccm::NEEDS[0], hccm::NEEDS[1], hccm::NEEDS[2]],
-    caused_by: &[],
+    caused_by: &[Cause::here(&k3s_disable_values::CHECK)
+        .when(|cause, _| cause.discriminator == Some("disable-cloud-controller"))],
     explain: include_str!("external_cloud_provider.md"),
     judge,
 };

@@ -29,6 +29,16 @@ pub const CHECK: Check = Check {
     judge,
 };
 
+/// A pod of the effect's finds no node because of the taint: the scheduler says so.
+pub fn keeps_pods_waiting(_: &Finding, effect: &Finding) -> bool {
+    effect.evidence.iter().any(|evidence| {
+        evidence.path == "status.conditions[type=PodScheduled].message"
+            && evidence.value.as_ref().is_some_and(|message| message.contains(UNINITIALIZED))
+    })
+}
+
+const UNINITIALIZED: &str = "node.cloudprovider.kubernetes.io/uninitialized";
+
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for node in facts.all::<Node>()? {
         v.examined += 1;

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::{PROVIDED, external_cloud_provider, is_new, node_initialized, node_provider_id};
+use super::{PROVIDED, is_new, node_initialized, node_provider_id};
 use crate::cloud_controller::ccm_network as network_check;
 use crate::domain::addresses::ip;
 use crate::domain::ccm_network::{self, CcmNetwork};
@@ -39,7 +39,6 @@ pub const CHECK: Check = Check {
         Cause::here(&network_check::CHECK),
         Cause::here(&node_initialized::CHECK),
         Cause::here(&node_provider_id::CHECK),
-        Cause::here(&external_cloud_provider::CHECK),
     ],
     explain: include_str!("node_internal_ip.md"),
     judge,

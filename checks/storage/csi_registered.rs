@@ -33,22 +33,13 @@ pub const CHECK: Check = Check {
     caused_by: &[
         Cause::here(&helm_charts_installed::CHECK),
         // its controller does not tolerate the taint
-        Cause::everywhere(&node_initialized::CHECK).when(waits_for_nodes),
+        Cause::everywhere(&node_initialized::CHECK).when(node_initialized::keeps_pods_waiting),
         // both read the token from the same Secret
         Cause::everywhere(&ccm_token::CHECK).when(|cause, _| cause.discriminator == Some("rejected")),
     ],
     explain: include_str!("csi_registered.md"),
     judge,
 };
-
-/// Its pod finds no node, because those that are left are not initialised; one that crashes has another reason.
-fn waits_for_nodes(_: &Finding, effect: &Finding) -> bool {
-    effect.discriminator == Some("controller")
-        && effect.evidence.iter().any(|evidence| {
-            let taint = "node.cloudprovider.kubernetes.io/uninitialized";
-            evidence.value.as_ref().is_some_and(|value| value.contains(taint))
-        })
-}
 
 const DRIVER: &str = "csi.hetzner.cloud";
 /// The container of the driver itself, in its DaemonSet and in its controller.

@@ -150,6 +150,13 @@ const ADVICE: &[Advice] = &[
         &["\"HCLOUD_LOAD_BALANCERS_LOCATION\":{\"value\":\"nbg1\"}"],
         &["annotate service"],
     ),
+    // a Service in order is not looked at again when its load balancer is gone
+    (
+        "kd303/edited",
+        "KD303/Service/edge/cilium-gateway-web#edited",
+        &["leave the annotation as it is", "restart the cloud controller", "addresses are lost"],
+        &["within five minutes"],
+    ),
     // what is right by now is not set again
     ("kd303/edited-to-mend", "KD303/Service/kube-system/traefik", &["load-balancer delete"], &["annotate"]),
     (

@@ -2,6 +2,7 @@
 
 use super::super::wire::wire;
 use super::super::{Kind, Need, Resource, Text, Time};
+use super::gateway::ParentReference;
 use super::meta::{Condition, Meta};
 use crate::ObjectRef;
 
@@ -79,6 +80,20 @@ wire! { "camelCase"
         /// `HTTP-01` or `DNS-01`.
         pub r#type: Text,
         pub issuer_ref: IssuerRef,
+        pub solver: Solver,
+    }
+
+    pub struct Solver {
+        pub http01: Option<Http01Solver>,
+    }
+
+    pub struct Http01Solver {
+        #[serde(rename = "gatewayHTTPRoute")]
+        pub gateway_http_route: Option<GatewaySolver>,
+    }
+
+    pub struct GatewaySolver {
+        pub parent_refs: Vec<ParentReference>,
     }
 
     pub struct ChallengeStatus {

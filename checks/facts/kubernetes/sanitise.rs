@@ -71,6 +71,7 @@ const CILIUM_SETTINGS: &[&str] = &[
     "enable-ipv4-masquerade",
     "enable-l2-announcements",
     "enable-lb-ipam",
+    "enable-node-port",
     "ipam",
     "ipv4-native-routing-cidr",
     "k8s-require-ipv4-pod-cidr",

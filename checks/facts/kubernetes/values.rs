@@ -13,8 +13,10 @@ use super::sanitise;
 /// `spec.valuesContent` of a HelmChart or HelmChartConfig, read as YAML. Written back as JSON, which is YAML too.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Values {
+    /// Nothing is set, or nothing that is kept: to a check there is no difference.
     #[default]
     Empty,
+    /// What is kept of a mapping: always something.
     Known(Value),
     /// It is no YAML mapping.
     Unreadable,
@@ -157,10 +159,13 @@ fn read(text: &str) -> Values {
     if text.trim().is_empty() {
         return Values::Empty;
     }
-    let Some(values) = parse(text) else { return Values::Unreadable };
-    match keep(&values, &mut Vec::new()) {
-        Some(kept) => Values::Known(kept),
-        None => Values::Known(Value::Object(Map::new())),
+    match serde_saphyr::from_str::<Value>(text) {
+        // Helm takes a file of comments for no values
+        Ok(Value::Null) => Values::Empty,
+        Ok(values) if values.is_object() => {
+            keep(&values, &mut Vec::new()).map_or(Values::Empty, Values::Known)
+        }
+        _ => Values::Unreadable,
     }
 }
 
@@ -286,6 +291,16 @@ mod tests {
             let once = read(text);
             let json = serde_json::to_string(&once).unwrap();
             assert_eq!(serde_json::from_str::<Values>(&json).unwrap(), once, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_of_which_none_is_kept_are_as_none() {
+        for text in ["", " \n", "# nothing\n", "null", "{}", "canary: {token: s3cr3t}", "networking: {}"] {
+            assert_eq!(read(text), Values::Empty, "{text}");
+        }
+        for text in ["[]", "text", "a: b: c"] {
+            assert_eq!(read(text), Values::Unreadable, "{text}");
         }
     }
 

@@ -40,6 +40,8 @@ struct Real {
     simulator: Simulator,
     /// What the simulator serves.
     bundle: Value,
+    /// What the fixture has of the objects that neither of the two has.
+    judged: Value,
     authority: Authority,
     kubeconfig: PathBuf,
 }
@@ -48,6 +50,7 @@ impl Real {
     fn of(assets: PathBuf, fixture: &str, options: Options, kubelets: Kubelets) -> Real {
         let mut bundle = Fixture::named(fixture).expect("a fixture").bundle();
         objects::bring_to_present(&mut bundle);
+        let judged = std::mem::replace(&mut bundle["parts"][objects::JUDGED], json!([]));
         let authority = Authority::of(&bundle).expect("an authority");
         let context = bundle["context"].as_str().expect("fixtures have a context").to_string();
         let known_to_kubelets = kubelets == Kubelets::KnowTheApiServer;
@@ -63,7 +66,7 @@ impl Real {
         server.kubectl(&["create", "configmap", "kube-root-ca.crt", "-n", "kube-system", &from]);
         let token = server.kubectl(&["create", "token", "kairos-doctor", "-n", "kairos-doctor"]);
         let kubeconfig = server.write_kubeconfig("kairos-doctor", token.trim());
-        Real { server, simulator, bundle, authority, kubeconfig }
+        Real { server, simulator, bundle, judged, authority, kubeconfig }
     }
 
     /// Puts other kubelets, and another Hetzner API, where those of the simulator were.
@@ -123,6 +126,31 @@ impl Real {
         let run = run(command);
         assert_eq!(run.exit, 0, "{}", run.err);
         serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
+    }
+
+    /// The recorded cluster with what only a server sets as the fixture has it: when it is, when each object was made,
+    /// and how often it was changed.
+    fn restored(&self, mut recorded: Value) -> Value {
+        recorded["now"] = self.bundle["now"].clone();
+        recorded["parts"][objects::JUDGED] = self.judged.clone();
+        for (key, objects) in recorded["parts"].as_object_mut().expect("a bundle has parts") {
+            for object in objects.as_array_mut().into_iter().flatten() {
+                let Some(metadata) = object["metadata"].as_object_mut() else { continue };
+                let is = |o: &&Value| {
+                    ["name", "namespace"].iter().all(|f| o["metadata"].get(f) == metadata.get(*f))
+                };
+                let Some(was) = self.bundle["parts"][key].as_array().into_iter().flatten().find(is) else {
+                    continue;
+                };
+                for field in ["creationTimestamp", "generation"] {
+                    match was["metadata"].get(field) {
+                        Some(value) => metadata.insert(field.into(), value.clone()),
+                        None => metadata.remove(field),
+                    };
+                }
+            }
+        }
+        recorded
     }
 
     /// The report of a recorded cluster.

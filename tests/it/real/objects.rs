@@ -15,7 +15,11 @@ use super::server::Server;
 const NOT_CREATED: &[(&str, &str)] = &[
     (ClusterCa::NEED.key, "the authority's own certificate is written instead"),
     ("customresourcedefinitions", "those that are installed are whole"),
+    (JUDGED, "the server itself judges each, and behind these there is nobody who would answer it"),
 ];
+
+/// Objects that are as the server finds them, whatever else is written.
+pub const JUDGED: &str = "apiservices";
 
 /// What the server made of the objects of one need, still without their status.
 pub struct Created {

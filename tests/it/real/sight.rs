@@ -4,6 +4,7 @@ use kairos_doctor::fixture::Fixture;
 use kairos_doctor_simulator::{Options, Simulator};
 use serde_json::{Value, json};
 
+use super::objects::JUDGED;
 use super::{Kubelets, Real, server};
 use crate::live::{drawn, run};
 
@@ -24,8 +25,13 @@ fn a_healthy_cluster_is_healthy_and_blindness_is_told() {
     let real = Real::of(assets, base, Options::default(), Kubelets::KnowTheApiServer);
     let (report, seen) = real.report();
     assert_eq!((seen.exit, drawn(&report), &report["gaps"]), (0, vec![], &json!([])), "{}", seen.out);
-    let told =
-        |fixture: &str| sight(&real.report_of(&Fixture::named(fixture).unwrap().bundle(), "json").json());
+    let told = |fixture: &str| {
+        let mut bundle = Fixture::named(fixture).unwrap().bundle();
+        if let Some(part) = bundle["parts"].get_mut(JUDGED) {
+            *part = json!([]);
+        }
+        sight(&real.report_of(&bundle, "json").json())
+    };
     assert_eq!(sight(&report), told(base));
 
     let mut command = real.command(&["-o", "json"]);

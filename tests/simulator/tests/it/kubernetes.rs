@@ -107,6 +107,12 @@ fn what_is_not_there_is_missed_in_the_real_words() {
     let pod = kubernetes(&simulator, "/api/v1/namespaces/edge/pods/nope").json();
     assert_eq!(pod["message"], "pods \"nope\" not found");
     assert_eq!(pod["details"], json!({"name": "nope", "kind": "pods"}));
+    // a need that reads one object, in a cluster that has none
+    let mut without = bundle();
+    without["parts"].as_object_mut().unwrap().remove("cilium_config");
+    let path = "/api/v1/namespaces/kube-system/configmaps/cilium-config";
+    let got = kubernetes(&Simulator::start(&without, Options::default()), path);
+    assert_eq!((got.status, got.message().as_str()), (404, "configmaps \"cilium-config\" not found"));
     let groups = Options { crd_groups: Some(vec!["gateway.networking.k8s.io".into()]), ..Options::default() };
     let other = Simulator::start(&bundle(), groups);
     assert_eq!(kubernetes(&other, "/apis/gateway.networking.k8s.io/v1/gateways").status, 200);

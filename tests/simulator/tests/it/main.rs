@@ -78,6 +78,8 @@ fn bundle() -> Value {
             "pods": pods,
             "events": [event("a", "Node", "Warning"), event("b", "Pod", "Warning"), event("c", "Node", "Normal")],
             "services": [{"metadata": {"name": "web", "namespace": "edge"}, "spec": {"type": "LoadBalancer"}}],
+            "cilium_config": [{"metadata": {"name": "cilium-config", "namespace": "kube-system"},
+                "data": {"routing-mode": "tunnel"}}],
             "helmchartconfigs": [{"metadata": {"name": "traefik", "namespace": "kube-system"}}],
             "hcloud.servers": (1..=60).map(server).collect::<Vec<_>>(),
             "hcloud.load_balancers": [{"id": 9, "name": "web", "services": [{"listen_port": 80}]}],
