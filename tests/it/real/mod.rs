@@ -129,7 +129,7 @@ impl Real {
     }
 
     /// The recorded cluster with what only a server sets as the fixture has it: when it is, when each object was made,
-    /// and how often it was changed.
+    /// how often it was changed, and when by whom.
     fn restored(&self, mut recorded: Value) -> Value {
         recorded["now"] = self.bundle["now"].clone();
         recorded["parts"][objects::JUDGED] = self.judged.clone();
@@ -142,7 +142,7 @@ impl Real {
                 let Some(was) = self.bundle["parts"][key].as_array().into_iter().flatten().find(is) else {
                     continue;
                 };
-                for field in ["creationTimestamp", "generation"] {
+                for field in ["creationTimestamp", "generation", "managedFields"] {
                     match was["metadata"].get(field) {
                         Some(value) => metadata.insert(field.into(), value.clone()),
                         None => metadata.remove(field),
