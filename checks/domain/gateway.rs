@@ -4,6 +4,7 @@
 //! traefik v3.5 `pkg/provider/kubernetes/gateway` (`matchingGatewayListeners`, `allowRoute`), cilium
 //! `operator/pkg/gateway-api/routechecks`.
 
+use super::spelling;
 use crate::facts::kubernetes::{
     Condition, GATEWAY_GROUP, GRPCRoute, Gateway, GatewayClass, HTTPRoute, LabelSelector, Listener, Meta,
     Namespace, ParentReference, RouteParentStatus, RouteSpec, RouteStatus,
@@ -281,26 +282,10 @@ fn hostnames_meet(listener: &str, route: &str) -> bool {
 pub fn most_like<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let far = |name: &str| match name.strip_prefix(wanted).or(wanted.strip_prefix(name)) {
         Some(rest) if rest.starts_with('-') => 1,
-        _ => distance(name, wanted),
+        _ => spelling::distance(name, wanted),
     };
     let near = names.map(|name| (far(name), name)).min()?;
     (near.0 <= (wanted.chars().count() / 3).max(1)).then_some(near.1)
-}
-
-/// How many letters to insert, drop or replace to get from one word to the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = replaced.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What somebody meant who wrote a word that nobody knows.
 
+/// The longest name that Kubernetes takes; of longer words the rest is not compared.
+const MOST_LETTERS: usize = 253;
+
 /// The word of a list that is nearest, if at most a third of the letters (and two) are wrong: further away it is another.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.trim().to_lowercase();
@@ -10,9 +13,9 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// How many letters to insert, drop or replace to get from one word to the other.
 pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
+    let b: Vec<char> = b.chars().take(MOST_LETTERS).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
+    for (i, x) in a.chars().take(MOST_LETTERS).enumerate() {
         let mut corner = row[0];
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {

@@ -13,6 +13,7 @@ pub mod load_balancer_sync;
 pub mod load_balancer_targets_healthy;
 mod misplaced;
 mod sync_codes;
+mod target_firewalls;
 mod target_remedies;
 mod targets;
 mod zone_remedies;

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::{PROVIDED, TAINT};
 use crate::domain::hccm::{self, Ccm, Var};
 use crate::domain::machines::by_address;
+use crate::domain::spelling;
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
@@ -163,24 +164,8 @@ fn distance(a: &str, b: &str) -> Option<usize> {
     if part(&a, &b) || part(&b, &a) {
         return Some(1);
     }
-    let letters = edits(&a, &b);
+    let letters = spelling::distance(&a, &b);
     (letters <= 2 && letters * 3 <= a.chars().count()).then_some(letters + 1)
-}
-
-/// The Levenshtein distance.
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

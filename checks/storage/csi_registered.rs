@@ -372,8 +372,7 @@ fn culprit(pod: &Pod) -> Option<&ContainerStatus> {
 }
 
 fn reason(pod: &Pod) -> Option<String> {
-    let unplaced = pod.condition("PodScheduled").is_some_and(|c| c.status == "False");
-    if unplaced {
+    if pod.condition("PodScheduled").is_some_and(|c| c.status == "False") {
         return Some("its pod finds no node".into());
     }
     let container = culprit(pod)?;

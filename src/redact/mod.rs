@@ -7,6 +7,7 @@
 mod addresses;
 mod controller_log;
 mod dictionary;
+mod text;
 
 use kairos_doctor_checks::facts::Facts;
 use serde_json::{Map, Value};

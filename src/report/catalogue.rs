@@ -122,9 +122,16 @@ pub fn page(check: &Check, checks: &[&Check], example: Option<Example>, view: &V
     let lead = format!("{} ", check.code);
     page.hung(&lead, ink(check.severity), lead.width(), &head, Ink::Plain);
     page.hung("", Ink::Plain, 0, &format!("Healthy when {}.", check.title), Ink::Plain);
-    // One by code and name; of several the codes, or they would push the page off the screen.
+    // One by code and name; of several the codes, of many the numbers, or they would push the page off the screen.
     let named = |codes: Vec<(&str, Reach)>| -> Vec<String> {
         let alone = codes.len() == 1;
+        if codes.len() > 8 {
+            let short = |(n, (code, _)): (usize, &(&str, Reach))| match code.strip_prefix("KD") {
+                Some(number) if n > 0 => number.to_string(),
+                _ => code.to_string(),
+            };
+            return codes.iter().enumerate().map(short).collect();
+        }
         let name = |(code, reach): &(&str, Reach)| match checks.iter().find(|c| c.code == *code) {
             Some(check) if alone && *reach == Reach::Cluster => {
                 format!("{code} ({}), wherever it is", check.slug)

@@ -1,6 +1,7 @@
 //! Everything that needs the program as a whole, in one binary.
 
 mod advice;
+mod advised;
 mod bundles;
 mod cases;
 mod causes;
