@@ -55,7 +55,9 @@ pub const CHECK: Check = Check {
 
 /// The ports, and with them the certificate, come before the targets: a load balancer that never got any.
 fn has_none(effect: &Finding) -> bool {
-    effect.discriminator == Some("no-targets")
+    let mut targets = effect.evidence.iter().filter(|e| e.path == "targets");
+    effect.discriminator == Some(Reason::NoTargets.discriminator())
+        || targets.any(|e| e.value.as_deref().is_none_or(|value| value.is_empty() || value == "[]"))
 }
 
 /// How long the controller may take to add a new node, or to fill a new load balancer.

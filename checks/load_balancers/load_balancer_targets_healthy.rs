@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::targets::{Port, Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_private_targets, load_balancer_sync};
+use crate::certificates::{managed_certificate_drift, managed_certificate_issued};
 use crate::cloud_controller::{ccm_network, ccm_running};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
@@ -42,6 +43,10 @@ pub const CHECK: Check = Check {
         }),
         Cause::here(&load_balancer_sync::CHECK)
             .when(|_, effect| matches!(effect.discriminator, Some("no-ports" | "stale-port"))),
+        Cause::here(&managed_certificate_issued::CHECK)
+            .when(|cause, effect| managed_certificate_issued::stops_a_sync(cause) && has_no_ports(effect)),
+        Cause::here(&managed_certificate_drift::CHECK)
+            .when(|cause, effect| managed_certificate_drift::stops_a_sync(cause) && has_no_ports(effect)),
         Cause::everywhere(&ccm_network::CHECK).when(without_network),
         Cause::everywhere(&ccm_running::CHECK).when(out_of_date),
         Cause::everywhere(&cilium_direct_routes::CHECK).when(is_cross_node),
@@ -53,6 +58,11 @@ pub const CHECK: Check = Check {
     explain: include_str!("load_balancer_targets_healthy.md"),
     judge,
 };
+
+/// The certificate comes before the first port.
+fn has_no_ports(effect: &Finding) -> bool {
+    effect.discriminator == Some(Reason::NoPorts.discriminator())
+}
 
 fn through_a_firewall(cause: &Finding, effect: &Finding) -> bool {
     cause.discriminator == Some("firewall") && effect.discriminator == Some(Reason::Firewall.discriminator())
