@@ -44,8 +44,9 @@ pub fn is_in(cause: &Finding, variable: &str) -> bool {
 }
 
 /// What the controller reads only when it makes a load balancer does not keep it from running.
-pub fn keeps_it_from_running(cause: &Finding, _: &Finding) -> bool {
+pub fn keeps_it_from_running(cause: &Finding, effect: &Finding) -> bool {
     cause.subject.kind == "Secret"
+        || effect.discriminator == Some("config")
         || cause.evidence.iter().any(|evidence| !evidence.path.contains("HCLOUD_LOAD_BALANCERS"))
 }
 

@@ -1,7 +1,6 @@
 //! Which name becomes which, from the facts alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Roots that are the same fault at many places are told once.
 
 use kairos_doctor_checks::engine::Ranked;
-use kairos_doctor_checks::{Act, Finding, Severity};
+use kairos_doctor_checks::{Act, Confidence, Finding, Severity};
 
 use super::words::{self, kinds};
 
@@ -40,6 +40,11 @@ pub fn groups<'a>(shown: &[&'a Ranked], together: bool) -> Vec<Group<'a>> {
 }
 
 impl Group<'_> {
+    /// Something that it explains is there for all to see: it is no mere prediction any more.
+    pub fn is_shown_by_effects(&self) -> bool {
+        self.beneath.iter().any(|effect| effect.finding.confidence == Confidence::Confirmed)
+    }
+
     /// The worst of the root and what it explains.
     pub fn effective(&self) -> Severity {
         self.root.effective

@@ -45,7 +45,7 @@ fn body(out: &mut String, report: &Report, group: &Group) {
     if let Some(because) = &finding.because {
         out.push_str(&format!("{}\n\n", sentence(because, Place::Prose)));
     }
-    if finding.confidence == Confidence::Predicted {
+    if finding.confidence == Confidence::Predicted && !group.is_shown_by_effects() {
         out.push_str("Predicted from the configuration: nothing has shown it yet.\n\n");
     }
     if let Some(deadline) = finding.deadline {

@@ -43,7 +43,7 @@ pub fn told(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
     let finding = &group.root.finding;
     headline(page, group);
     because(page, group.root);
-    if finding.confidence == Confidence::Predicted {
+    if finding.confidence == Confidence::Predicted && !group.is_shown_by_effects() {
         let text = "Predicted from the configuration: nothing has shown it yet.";
         page.hung("  ", Ink::Plain, 2, text, Ink::Plain);
     }

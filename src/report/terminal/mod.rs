@@ -68,12 +68,31 @@ fn pieces(report: &Report) -> String {
     whole.join("\u{a0}· ")
 }
 
+/// From how many things to mend on they no longer stand on one screen.
+const MANY: usize = 4;
+
+/// The headlines once more, since the first of many have scrolled away.
+fn again(page: &mut Page, groups: &[Group]) {
+    let shown: Vec<&Group> = groups.iter().filter(|g| g.effective() > Severity::Info).collect();
+    if shown.len() < MANY {
+        return;
+    }
+    page.blank();
+    page.hung("", Ink::Plain, 0, "All of them, the first to mend first:", Ink::Strong);
+    for group in shown {
+        let lead = format!("  {} {:<9}", group.root.check.code, group.effective().as_str());
+        let ink = finding::severity_ink(group.effective());
+        page.hung(&lead, ink, lead.len(), &group.root.finding.says, Ink::Plain);
+    }
+}
+
 /// Where to begin. The command itself is repeated where it is one line and nothing needs care.
 fn last_line(page: &mut Page, report: &Report, groups: &[Group]) {
     let Some(first) = groups.first().filter(|g| g.effective() > Severity::Info) else {
         gaps::last_line(page, report);
         return;
     };
+    again(page, groups);
     let code = first.root.check.code;
     page.blank();
     let Some(step) = first.root.finding.steps.iter().find(|step| step.when == When::Now) else {
