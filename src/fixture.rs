@@ -205,9 +205,11 @@ impl Fixture {
         self.document.expect.iter().map(read).collect()
     }
 
-    /// Whether it says what its fix leads to.
+    /// Whether it says what its fix leads to: itself, or what it is a small change to. A cluster that is put together from
+    /// several says so itself or not at all, since some of its parts may not.
     pub fn heals(&self) -> bool {
-        self.heals.iter().any(|heal| !heal.is_empty())
+        let own = !self.document.heal.is_empty();
+        own || (matches!(self.document.base, Base::One(_)) && self.heals.iter().any(|heal| !heal.is_empty()))
     }
 
     /// The cluster as facts, the same way a recorded one is read.

@@ -98,7 +98,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             finding
         }
     };
-    let mut finding = ccm.shown_of_container(finding, "args");
+    let mut finding = ccm.shown_flag(finding, "cluster-cidr");
     if let Some(Some(cilium)) = v.see(Cilium::find(facts))
         && cilium.is_native()
     {

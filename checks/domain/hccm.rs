@@ -192,6 +192,16 @@ impl<'a> Ccm<'a> {
         self.shown_at(finding, &format!("containers[name={}].{path}", self.container.name))
     }
 
+    /// The same of one argument, `--flag=…`.
+    pub fn shown_flag(&self, finding: Finding, flag: &str) -> Finding {
+        let path = format!("flag {flag}");
+        match self.spec {
+            Spec::Pod(pod) => finding.shows(pod, &path),
+            Spec::Deployment(workload) => finding.shows(workload, &path),
+            Spec::DaemonSet(workload) => finding.shows(workload, &path),
+        }
+    }
+
     /// The variable of that name as the process sees it. Variables of an `envFrom` source come after literal ones.
     pub fn var(&self, name: &str) -> Var<'a> {
         if let Some(var) = self.container.var(name) {

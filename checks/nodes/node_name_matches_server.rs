@@ -52,8 +52,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
                 }
                 None => continue,
             }
-        } else if !node.is_uninitialized() && v.see(Ccm::find(facts)).is_some_and(|ccm| ccm.is_none()) {
-            continue; // nobody looks servers up by name here
+        } else if !node.is_uninitialized() && v.see(Ccm::find(facts)).flatten().is_none() {
+            continue; // nobody looks servers up by name here, or one cannot see whether somebody does
         }
         v.findings.push(finding(node, nodes, servers, of_address));
     }

@@ -181,8 +181,10 @@ impl Inflate {
             }
             "load_balancers" => {
                 for service in item["services"].as_array_mut().into_iter().flatten() {
-                    service["http"]["cookie_name"] = plant("services.http.cookie_name").into();
-                    service["http"]["cookie_lifetime"] = 300.into();
+                    if service["http"].is_object() {
+                        service["http"]["cookie_name"] = plant("services.http.cookie_name").into();
+                        service["http"]["cookie_lifetime"] = 300.into();
+                    }
                     if service["health_check"]["http"].is_object() {
                         service["health_check"]["http"]["response"] =
                             plant("health_check.http.response").into();
