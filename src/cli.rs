@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
+use crate::names::{Names, areas};
 use crate::report::catalogue;
 
 #[derive(Parser)]
@@ -36,6 +37,7 @@ pub enum Command {
     /// Diagnose a cluster that is built in; needs nothing
     Demo {
         /// Which one; `demo --list` names them
+        #[arg(value_parser = Names::Clusters, hide_possible_values = true)]
         name: Option<String>,
         /// Name the clusters that are built in
         #[arg(long)]
@@ -67,19 +69,20 @@ pub enum Command {
     /// Show a check's page, its causes and effects, and what its finding looks like
     Explain {
         /// A code (KD301) or slug (load-balancer-location)
+        #[arg(value_parser = Names::Checks, hide_possible_values = true)]
         check: String,
         #[command(flatten)]
         paint: PaintArgs,
     },
     /// Print a completion script for a shell
     Completions {
+        /// For which shell
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
     /// Print the manual page (roff)
     Man,
     /// Print the JSON Schema of `-o json`
-    #[command(hide = true)]
     Schema,
     /// Print the least Kubernetes rights that a run needs, as manifests
     Rbac,
@@ -133,10 +136,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FORMAT=PATH", value_parser = output_file)]
     pub output_file: Vec<(Format, PathBuf)>,
     /// Run only these checks: codes, slugs or areas
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = Names::ChecksAndAreas, hide_possible_values = true)]
     pub only: Vec<String>,
     /// Leave these checks out: codes, slugs or areas
-    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_parser = Names::ChecksAndAreas, hide_possible_values = true)]
     pub skip: Vec<String>,
     /// Show findings from this severity on; the others are counted
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "info")]
@@ -252,7 +255,8 @@ pub fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Check>, S
             let area: Vec<_> =
                 ALL.iter().filter(|c| c.area() == name.to_ascii_lowercase().replace('_', "-")).collect();
             if area.is_empty() {
-                codes.push(catalogue::find(ALL, name).map_err(|e| format!("{option}: {e}"))?.code);
+                let wrong = |e| format!("{option}: {e}; areas are {}", areas().join(", "));
+                codes.push(catalogue::find(ALL, name).map_err(wrong)?.code);
             }
             codes.extend(area.iter().map(|c| c.code));
         }
@@ -282,7 +286,11 @@ fn output_file(text: &str) -> Result<(Format, PathBuf), String> {
     if path.is_empty() {
         return Err("the path is missing".into());
     }
-    let known = Format::from_str(format, true)
-        .map_err(|_| format!("`{format}` is none of terminal, json, markdown"))?;
+    let known = Format::from_str(format, true).map_err(|_| {
+        let names: Vec<_> =
+            Format::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+        let names: Vec<&str> = names.iter().map(|name| name.get_name()).collect();
+        format!("`{format}` is none of {}", names.join(", "))
+    })?;
     Ok((known, path.into()))
 }

@@ -10,14 +10,26 @@ const DEFAULT: &str = "field-report";
 
 /// The fixtures that `demo` offers: incidents first, then what a healthy or a hidden cluster looks like.
 pub fn all() -> Vec<Fixture> {
-    let folders = ["incidents/", "healthy/", "blind/"];
-    let of = |folder: &'static str| Fixture::names().filter(move |name| name.starts_with(folder));
-    folders.into_iter().flat_map(of).filter_map(Fixture::named).collect()
+    offered().filter_map(Fixture::named).collect()
 }
 
-/// The name to type: without the folder.
+/// The names to type: without the folder.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    offered().map(without_folder)
+}
+
+/// The name to type.
 pub fn short(fixture: &Fixture) -> &str {
-    fixture.name().rsplit('/').next().unwrap_or_default()
+    without_folder(fixture.name())
+}
+
+fn offered() -> impl Iterator<Item = &'static str> {
+    let of = |folder: &'static str| Fixture::names().filter(move |name| name.starts_with(folder));
+    ["incidents/", "healthy/", "blind/"].into_iter().flat_map(of)
+}
+
+fn without_folder(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or_default()
 }
 
 /// The built-in cluster of that name, or the default one.

@@ -4,8 +4,11 @@
 pub mod bundle_file;
 pub mod cli;
 pub mod collect;
+pub mod completions;
 pub mod demo;
 pub mod fixture;
+pub mod man;
+pub mod names;
 mod pager;
 pub mod rbac;
 pub mod redact;

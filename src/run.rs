@@ -15,8 +15,8 @@ use crate::cli::{
 };
 use crate::collect::{self, Plan};
 use crate::redact::{self, Tally};
-use crate::report::{self, Outcome, Reads, View, catalogue, json, markdown, terminal};
-use crate::{bundle_file, demo, pager, rbac};
+use crate::report::{self, Listed, Outcome, Reads, View, catalogue, json, markdown, terminal};
+use crate::{bundle_file, completions, demo, man, pager, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
 const NOT_ATTEMPTED: u8 = 2;
@@ -61,16 +61,8 @@ fn run(cli: Cli) -> Result<u8, String> {
         }
         Some(Command::Checks { paint, .. }) => print(&catalogue::list(ALL, &plain_view(paint))),
         Some(Command::Explain { check, paint }) => explain(&check, paint),
-        Some(Command::Completions { shell }) => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "kairos-doctor", &mut script);
-            print(&String::from_utf8_lossy(&script))
-        }
-        Some(Command::Man) => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|e| e.to_string())?;
-            print(&String::from_utf8_lossy(&page))
-        }
+        Some(Command::Completions { shell }) => print(&completions::script(shell, Cli::command())),
+        Some(Command::Man) => print(&man::page(Cli::command())),
         Some(Command::Schema) => print(&json::schema()),
         Some(Command::Rbac) => print(&rbac::yaml()),
     }
@@ -160,7 +152,14 @@ fn live(args: &LiveArgs, needs: Vec<&'static Need>) -> Result<(Facts, Reads), St
     let (facts, meter) = collected?;
     let (log, bytes) = (meter.log(), meter.total_bytes());
     let seconds = begun.elapsed().as_secs_f64();
-    Ok((facts, Reads { requests: log.len(), bytes, seconds, log }))
+    let times = meter.times();
+    let listed = |need: &&'static Need| {
+        let (_, time) = times.iter().find(|(key, _)| *key == need.key)?;
+        let objects = facts.part(need)?.as_ref().ok().map(|part| need.len(part));
+        Some(Listed { need: need.key, objects, seconds: time.as_secs_f64() })
+    };
+    let lists = NEEDS.iter().filter_map(listed).collect();
+    Ok((facts, Reads { requests: log.len(), bytes, seconds, log, lists }))
 }
 
 /// Judges the facts and writes the report in every form that was asked for.

@@ -92,6 +92,7 @@ pub async fn with_retries<T, F: Future<Output = Result<T, Trouble>>>(
 pub struct Meter {
     requests: Mutex<Vec<String>>,
     bytes: AtomicU64,
+    times: Mutex<Vec<(&'static str, Duration)>>,
 }
 
 impl Meter {
@@ -107,6 +108,16 @@ impl Meter {
     /// Every request, in the order in which they began.
     pub fn log(&self) -> Vec<String> {
         self.requests.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Notes how long a need took, from its first request to the last of its answers.
+    pub fn took(&self, need: &'static str, time: Duration) {
+        self.times.lock().unwrap_or_else(|e| e.into_inner()).push((need, time));
+    }
+
+    /// Keys of needs with the time that each took, in the order in which they were done.
+    pub fn times(&self) -> Vec<(&'static str, Duration)> {
+        self.times.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
     /// Bytes of all bodies, as decoded.

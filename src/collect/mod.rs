@@ -16,7 +16,7 @@ mod progress;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::{join, join_all, join4};
 use jiff::{Timestamp, Unit};
@@ -84,7 +84,7 @@ pub async fn collect(plan: Plan) -> Result<(Facts, Arc<Meter>), String> {
     facts.context = cluster.context().map(Text::new);
     facts.hetzner_context = access.as_ref().ok().and_then(|a| a.context.as_deref()).map(Text::new);
     let (kubernetes, hetzner) = join(
-        read_cluster(&plan, &cluster, deadline, &progress),
+        read_cluster(&plan, &cluster, deadline, &meter, &progress),
         read_hetzner(&plan, &access, deadline, &meter, &progress),
     )
     .await;
@@ -134,18 +134,28 @@ async fn read_hetzner(
     let needs = plan.needs.iter().filter(|need| matches!(need.from, Origin::Hetzner(_)));
     let api = access.as_ref().map_err(Gap::clone).and_then(Hetzner::new);
     let lists = needs.map(async |need| match &api {
-        Ok(api) => (*need, progress.counted("Hetzner", api.list(need, deadline, meter)).await),
+        Ok(api) => {
+            let list = timed(need, meter, api.list(need, deadline, meter));
+            (*need, progress.counted("Hetzner", list).await)
+        }
         Err(gap) => (*need, Err(gap.clone())),
     });
     join_all(lists).await
 }
 
 /// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are.
-async fn read_cluster(plan: &Plan, api: &Kubernetes, deadline: Deadline, progress: &Progress) -> Vec<Read> {
+async fn read_cluster(
+    plan: &Plan,
+    api: &Kubernetes,
+    deadline: Deadline,
+    meter: &Meter,
+    progress: &Progress,
+) -> Vec<Read> {
     let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
     // These two are waited for by others as well, each as soon as it is there.
     let (nodes, pods) = (OnceCell::new(), OnceCell::new());
-    let read = async |need: &'static Need| progress.counted("Kubernetes", api.list(need)).await;
+    let read =
+        async |need: &'static Need| progress.counted("Kubernetes", timed(need, meter, api.list(need))).await;
     let list = async |need: &'static Need| {
         if *need == Node::NEED {
             nodes.get_or_init(|| read(need)).await.clone()
@@ -227,6 +237,14 @@ async fn read_kubelets(
 async fn read_controller(api: &Kubernetes, input: impl AsyncFn(&'static Need) -> Known<Part>) -> Known<Part> {
     let pods = input(&Pod::NEED).await?;
     api.controller_log(items::<Pod>(&pods)).await
+}
+
+/// Does the work and notes how long it took.
+async fn timed<T>(need: &'static Need, meter: &Meter, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let done = work.await;
+    meter.took(need.key, begun.elapsed());
+    done
 }
 
 fn items<T: Kind>(part: &Part) -> &[T] {

@@ -39,6 +39,19 @@ pub struct Reads {
     pub seconds: f64,
     /// Every request: `GET <path>`, without the host.
     pub log: Vec<String>,
+    /// What was listed, in the order of the bundle.
+    pub lists: Vec<Listed>,
+}
+
+/// One kind of object, as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The bundle's key: `nodes`, `hcloud.servers`.
+    pub need: &'static str,
+    /// How many there were; `None` where they could not be read, or not all of them.
+    pub objects: Option<usize>,
+    /// From the first request to the last answer.
+    pub seconds: f64,
 }
 
 /// How a report is to be shown.

@@ -4,8 +4,8 @@ use kairos_doctor_checks::engine::{Report, Status};
 
 use super::page::{Ink, Page};
 use super::wrap::wrap;
-use crate::report::View;
 use crate::report::words::{clean, counted};
+use crate::report::{Listed, Reads, View};
 
 const ORDER: [Status; 4] = [Status::Found, Status::Unknown, Status::NotApplicable, Status::Healthy];
 
@@ -55,9 +55,28 @@ pub fn by_status(page: &mut Page, report: &Report, view: &View) {
             reads.seconds.max(0.0)
         );
         page.hung("read      ", Ink::Label, 10, &text, Ink::Plain);
+        lists(page, reads);
     }
     let text = format!("{}: {}", view.outcome.exit, view.outcome.why);
     page.hung("exit      ", Ink::Label, 10, &text, Ink::Plain);
+}
+
+/// What there was of each kind, the slowest first: the answer to "what takes so long".
+fn lists(page: &mut Page, reads: &Reads) {
+    let mut some: Vec<&Listed> = reads.lists.iter().filter(|l| l.objects != Some(0)).collect();
+    some.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let one = |listed: &&Listed| {
+        let count = listed.objects.map_or("not read".to_string(), |count| count.to_string());
+        format!("{} {count} ({:.2} s)", listed.need, listed.seconds.max(0.0)).replace(' ', "\u{a0}")
+    };
+    let told: Vec<String> = some.iter().map(one).collect();
+    if !told.is_empty() {
+        page.hung("          ", Ink::Plain, 10, &told.join(", "), Ink::Plain);
+    }
+    let none: Vec<&str> = reads.lists.iter().filter(|l| l.objects == Some(0)).map(|l| l.need).collect();
+    if !none.is_empty() {
+        page.hung("          ", Ink::Plain, 10, &format!("none of {}", none.join(", ")), Ink::Plain);
+    }
 }
 
 fn bytes(count: u64) -> String {

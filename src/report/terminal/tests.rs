@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::render;
 use crate::report::samples::{self, view};
-use crate::report::{Reads, View};
+use crate::report::{Listed, Reads, View};
 
 const WIDTHS: [usize; 4] = [60, 80, 100, 140];
 
@@ -64,7 +64,15 @@ fn every_part() {
 #[test]
 fn quiet_and_verbose() {
     let report = samples::mixed();
-    let reads = Some(Reads { requests: 21, bytes: 184_320, seconds: 1.24, log: Vec::new() });
+    let listed = |need, objects, seconds| Listed { need, objects, seconds };
+    let lists = vec![
+        listed("nodes", Some(3), 0.04),
+        listed("pods", Some(1204), 0.811),
+        listed("jobs", Some(0), 0.02),
+        listed("events", None, 0.5),
+        listed("hcloud.zones", Some(0), 0.1),
+    ];
+    let reads = Some(Reads { requests: 21, bytes: 184_320, seconds: 1.24, log: Vec::new(), lists });
     let text = render(&report, &View { quiet: true, ..view(&report, 80) });
     let verbose = render(&report, &View { verbose: true, reads, ..view(&report, 80) });
     let filtered =

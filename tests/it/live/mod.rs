@@ -5,6 +5,7 @@ mod contract;
 mod controller_log;
 mod diagnosis;
 mod harmless;
+mod terminal;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
