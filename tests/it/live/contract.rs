@@ -193,7 +193,7 @@ fn completions_and_the_manual_page_are_there() {
         assert!(run(bare(&["completions", shell])).out.contains("kairos-doctor"), "{shell}");
     }
     let man = run(bare(&["man"])).out;
-    for word in ["fail\\-on", "hcloud\\-context", "Exit status"] {
+    for word in ["fail\\-on", "hcloud\\-context", "EXIT STATUS"] {
         assert!(man.contains(word), "{word}");
     }
 }
