@@ -41,9 +41,16 @@ pub fn manifests() -> Vec<Value> {
     }
     let mut cluster_rules = rules(everywhere);
     cluster_rules.push(json!({"nonResourceURLs": paths, "verbs": ["get"]}));
+    // whatever runs beside the doctor there may do no more than it
+    let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
     let mut all = vec![
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME}}),
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(Some(NAME))}),
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAME, "labels": restricted}}),
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": metadata(Some(NAME)),
+            "automountServiceAccountToken": false,
+        }),
         role("ClusterRole", None, cluster_rules),
         binding("ClusterRole", None),
     ];

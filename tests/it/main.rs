@@ -6,6 +6,7 @@ mod bundles;
 mod cases;
 mod causes;
 mod cross_fire;
+mod deploy;
 mod drift;
 mod evidence;
 mod hostile;
