@@ -60,6 +60,7 @@ pub const OWNER: u32 = 0o600;
 pub const EVERYBODY: u32 = 0o666;
 
 /// Writes beside the file and renames, so that nobody ever sees half of it; a device or pipe is written to as it is.
+#[expect(clippy::disallowed_methods, reason = "what the user asked to be written")]
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     if path.metadata().is_ok_and(|m| !m.is_file()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);

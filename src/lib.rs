@@ -1,6 +1,11 @@
 //! The program: command line, collecting (the only I/O), fixtures, redaction and reports. What can go wrong is in the
 //! crate `kairos-doctor-checks`.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests serve, connect and write")
+)]
+
 pub mod bundle_file;
 pub mod cli;
 pub mod collect;

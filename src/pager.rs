@@ -1,6 +1,7 @@
 //! Long pages on a terminal go through the reader's pager.
 
 use std::io::{IsTerminal, Write};
+#[expect(clippy::disallowed_types, reason = "the reader's pager")]
 use std::process::{Command, Stdio};
 
 /// A pipe takes this much before anybody reads from it.
@@ -11,6 +12,7 @@ const PIPE: usize = 60_000;
 ///
 /// # Errors
 /// The pager cannot be started.
+#[expect(clippy::disallowed_types, reason = "the reader's pager")]
 pub fn show(text: &str) -> Result<(), String> {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
     if !std::io::stdout().is_terminal() || dumb || text.len() > PIPE {
@@ -42,11 +44,13 @@ fn script(pager: Option<&str>) -> Option<String> {
 
 /// The pager takes this process's place, so that ^C, ^Z and its exit status are the pager's own.
 #[cfg(unix)]
+#[expect(clippy::disallowed_types, reason = "the reader's pager")]
 fn become_it(mut pager: Command) -> std::io::Result<()> {
     Err(std::os::unix::process::CommandExt::exec(&mut pager))
 }
 
 #[cfg(not(unix))]
+#[expect(clippy::disallowed_types, reason = "the reader's pager")]
 fn become_it(_: Command) -> std::io::Result<()> {
     Ok(())
 }

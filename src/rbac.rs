@@ -27,7 +27,7 @@ pub fn manifests() -> Vec<Value> {
             Origin::Kubernetes(r) => {
                 let (rules, name, verbs): (_, _, &'static [&'static str]) = match r.only {
                     Some((namespace, name)) => (inside.entry(namespace).or_default(), Some(name), &["get"]),
-                    None => (&mut everywhere, None, &["get", "list"]),
+                    None => (&mut everywhere, None, &["list"]),
                 };
                 rules.entry((r.group, name, verbs)).or_default().insert(r.plural.into());
             }

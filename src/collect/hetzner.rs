@@ -10,6 +10,7 @@ use std::time::Duration;
 use kairos_doctor_checks::facts::{Gap, Known, MASK, Need, Origin, Page, Part, Text, Why};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
+#[expect(clippy::disallowed_types, reason = "the one client of the Hetzner API")]
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
@@ -29,6 +30,7 @@ const LOW_WATER: u64 = 100;
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// A reader of one project. Its client is private: there is no way to another method than GET.
+#[expect(clippy::disallowed_types, reason = "the one client of the Hetzner API")]
 pub struct Hetzner {
     client: Client,
     endpoint: Url,
@@ -61,6 +63,7 @@ struct Answer {
     low: Option<String>,
 }
 
+#[expect(clippy::disallowed_types, reason = "the one client of the Hetzner API")]
 impl Hetzner {
     /// Makes a client that trusts the system's certificate authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` are
     /// honoured) and uses the proxy of `HTTPS_PROXY` and `NO_PROXY`.
@@ -152,6 +155,7 @@ impl Hetzner {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one kind of request")]
     async fn page(
         &self,
         need: &Need,

@@ -25,6 +25,7 @@ use rustls::{
     SignatureScheme,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+#[expect(clippy::disallowed_types, reason = "a handshake, and nothing inside it")]
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -116,6 +117,7 @@ async fn shake(
 }
 
 /// Connects, shakes hands and says goodbye.
+#[expect(clippy::disallowed_types, reason = "a handshake, and nothing inside it")]
 async fn meet(at: SocketAddr, recorder: &Arc<Recorder>, deadline: Deadline) -> Result<(), (Why, String)> {
     let limit = deadline.left().min(ONE);
     if limit.is_zero() {

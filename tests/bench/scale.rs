@@ -3,6 +3,12 @@
 //! Nothing here is a timed test: it measures and prints a table; `--write` puts it into `docs/benchmark.md`. Beside the
 //! doctor stands what nobody could do faster: plain GETs of exactly the same paths.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "it measures another client and other processes"
+)]
+
 mod cluster;
 mod measured;
 mod plain;

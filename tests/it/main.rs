@@ -1,5 +1,11 @@
 //! Everything that needs the program as a whole, in one binary.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "tests serve, connect, start and write"
+)]
+
 mod advice;
 mod advised;
 mod bundles;
@@ -9,6 +15,7 @@ mod cross_fire;
 mod deploy;
 mod drift;
 mod evidence;
+mod harmless;
 mod hostile;
 mod live;
 mod pages;

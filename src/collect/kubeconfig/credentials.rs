@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::Uri;
 use jiff::Timestamp;
 use kube::config::{AuthInfo, AuthProviderConfig, Cluster};
 use rustls::RootCertStore;
@@ -10,6 +11,26 @@ use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::SetupError;
+use crate::collect::hcloud_config::is_loopback;
+
+/// Over `http://` credentials go to nobody but this machine itself; kubectl leaves them out, without a word.
+///
+/// # Errors
+/// When the user has some and the server is another machine's.
+pub(super) fn not_in_the_clear(server: &Uri, user: &AuthInfo, place: &str) -> Result<(), SetupError> {
+    let has_some = user.token.is_some()
+        || user.token_file.is_some()
+        || user.username.is_some()
+        || user.password.is_some()
+        || user.auth_provider.is_some()
+        || user.exec.is_some();
+    if server.scheme_str() == Some("https") || !has_some || is_loopback(server.host().unwrap_or_default()) {
+        return Ok(());
+    }
+    Err(SetupError::new(format!(
+        "the server of {place} is http://, which would send the credentials in the clear; it needs an https:// address"
+    )))
+}
 
 /// The certificate authorities of the cluster entry, as PEM; `None` when it names none.
 ///

@@ -116,6 +116,7 @@ pub async fn load(
     };
     let Chosen { context, cluster, mut user, place } = chosen;
     let server = server(&cluster, &place)?;
+    credentials::not_in_the_clear(&server, &user, &place)?;
     let mut config = Config::new(server.clone());
     let pem = credentials::authorities_pem(&cluster, &place)?;
     let skips_verification = cluster.insecure_skip_tls_verify == Some(true);

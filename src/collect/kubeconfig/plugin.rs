@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt};
+#[expect(clippy::disallowed_types, reason = "the exec plugin that the kubeconfig names")]
 use tokio::process::Command;
 
 use super::SetupError;
@@ -68,6 +69,7 @@ pub(super) async fn run(
         return Err(failed("needs a terminal (interactiveMode: Always)".into()));
     }
     let info = info(&plugin, version, cluster, authorities.as_deref());
+    #[expect(clippy::disallowed_types, reason = "the exec plugin that the kubeconfig names")]
     let mut command = Command::new(name);
     command.args(plugin.args.iter().flatten());
     for variable in plugin.env.iter().flatten() {

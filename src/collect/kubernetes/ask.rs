@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
+use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use kairos_doctor_checks::facts::{Text, Why};
 use kube::client::Body;
@@ -41,7 +41,7 @@ impl Kubernetes {
     /// When nothing came back, or not all of it, in time.
     pub(super) async fn ask_once(&self, get: &Get) -> Result<Answer, Failure> {
         self.limited(async {
-            let response = self.client.send(get.request()).await.map_err(|e| Failure::of(&e))?;
+            let response = self.send(get).await?;
             let (head, body) = response.into_parts();
             let cap = if head.status == StatusCode::OK { BODY_CAP } else { ERROR_CAP };
             let (body, whole) = read(body, cap).await?;
@@ -49,6 +49,15 @@ impl Kubernetes {
             Ok(Answer { status: head.status, body, whole, after: retry_after(&head.headers) })
         })
         .await
+    }
+
+    /// The one place from which anything is sent: a request that only the guard makes.
+    ///
+    /// # Errors
+    /// When no answer began.
+    #[expect(clippy::disallowed_methods, reason = "the one place from which anything is sent")]
+    pub(super) async fn send(&self, get: &Get) -> Result<Response<Body>, Failure> {
+        self.client.send(get.request()).await.map_err(|e| Failure::of(&e))
     }
 
     /// Asks at most three times: 429, 502, 503, 504 and cut connections may be gone the next time.

@@ -81,7 +81,7 @@ impl Kubernetes {
     }
 
     async fn log_or_refusal(&self, get: &Get) -> Result<Answer, Failure> {
-        let response = self.client.send(get.request()).await.map_err(|e| Failure::of(&e))?;
+        let response = self.send(get).await?;
         let code = response.status();
         if !code.is_success() {
             let body = read_error(response.into_body()).await?;

@@ -68,7 +68,7 @@ impl Kubernetes {
     }
 
     async fn answer(&self, get: &Get) -> Result<(StatusCode, Status), Failure> {
-        let response = self.client.send(get.request()).await.map_err(|e| Failure::of(&e))?;
+        let response = self.send(get).await?;
         let code = response.status();
         // A body of 2xx is the log.
         if code.is_success() {

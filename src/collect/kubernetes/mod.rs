@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use kairos_doctor_checks::facts::kubelet::ApiServer;
 use kairos_doctor_checks::facts::{Gap, Known, Part};
+#[expect(clippy::disallowed_types, reason = "the one client, behind the guard")]
 use kube::Client;
+#[expect(clippy::disallowed_types, reason = "the one client, behind the guard")]
 use kube::client::ClientBuilder;
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{OnceCell, Semaphore};
@@ -33,6 +35,7 @@ use discovery::Served;
 const DECODING: usize = 2;
 
 /// A cluster's API, connected when the first request is made. All methods can be called at the same time.
+#[expect(clippy::disallowed_types, reason = "the one client, behind the guard")]
 pub struct Kubernetes {
     client: Client,
     setup: Setup,
@@ -57,6 +60,7 @@ struct Reach {
 ///
 /// # Errors
 /// When the credentials or the proxy cannot be used at all.
+#[expect(clippy::disallowed_types, reason = "the one client, with the guard around it")]
 pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Result<Kubernetes, SetupError> {
     let (config, guard) = (setup.config.clone(), Guard::new(Arc::clone(&meter)));
     // Reading the system's certificate authorities takes a moment, and blocks.
