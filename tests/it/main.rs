@@ -21,5 +21,6 @@ mod live;
 mod pages;
 mod rbac;
 mod real;
+mod security;
 mod shuffle;
 mod withholding;

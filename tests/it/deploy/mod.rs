@@ -5,6 +5,7 @@ mod image;
 mod kairos;
 mod manifests;
 mod systemd;
+mod workflows;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -114,7 +114,10 @@ fn the_service_runs_the_program_as_the_account_with_the_least_rights() {
     let drop_in = text("systemd/hetzner.conf");
     let option = drop_in.split_once("KAIROS_DOCTOR_HETZNER=").unwrap().1.trim_end().trim_end_matches('"');
     let option = option.replace("/run/credentials/kairos-doctor.service", place);
-    for (hetzner, options) in [("", ""), (option.as_str(), "-q")] {
+    let default = "--fail-on error";
+    let set = format!("\"KAIROS_DOCTOR_OPTIONS={default}\"\n");
+    assert!(text("systemd/kairos-doctor.service").contains(&set), "the unit has these options");
+    for (hetzner, options) in [("", default), (option.as_str(), "-q --fail-on warning --no-redact")] {
         let args = command(&[
             ("CREDENTIALS_DIRECTORY", place),
             ("STATE_DIRECTORY", place),

@@ -66,3 +66,25 @@ fn unsafe_code_is_forbidden_everywhere() {
         assert_eq!(inherits, Some(true), "{name} does not take the workspace's lints");
     }
 }
+
+/// `cargo deny` is run by hand and by the workflow; what it bans is looked up here at every run of the tests.
+#[test]
+fn the_lock_file_has_none_of_the_banned_crates() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| -> toml::Table {
+        std::fs::read_to_string(root.join(name)).unwrap().parse().expect("it is TOML")
+    };
+    let (deny, lock) = (read("deny.toml"), read("Cargo.lock"));
+    let of = |list: &toml::Value, key: &str| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|entry| entry[key].as_str().unwrap().to_string()).collect()
+    };
+    let (banned, locked) = (of(&deny["bans"]["deny"], "crate"), of(&lock["package"], "name"));
+    assert!(banned.len() > 10 && locked.len() > 100);
+    let found: Vec<&String> = banned.iter().filter(|name| locked.contains(name)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    let sources = lock["package"].as_array().unwrap().iter().filter_map(|p| p.get("source"));
+    let registry = "registry+https://github.com/rust-lang/crates.io-index";
+    for source in sources {
+        assert_eq!(source.as_str(), Some(registry));
+    }
+}

@@ -5,6 +5,7 @@
 //! custom resources; without it those that are installed take anything, and the test of the published ones is skipped.
 
 mod definitions;
+mod deploy;
 mod fixes;
 mod incident;
 mod kubelet_words;
