@@ -39,7 +39,7 @@ fn has_test(text: &str, name: &str) -> bool {
     };
     let is_mark =
         |line: &&str| matches!(*line, "#[test]" | "#[tokio::test]") || line.starts_with("#[tokio::test(");
-    let marked = |at: usize| lines[..at].iter().rev().take_while(|l| l.starts_with("#[")).any(|l| is_mark(l));
+    let marked = |at: usize| lines[..at].iter().rev().take_while(|l| l.starts_with("#[")).any(is_mark);
     lines.iter().enumerate().any(|(at, line)| is_it(line) && marked(at))
 }
 
