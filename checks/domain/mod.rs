@@ -23,3 +23,4 @@ pub mod routes;
 pub mod selector;
 pub mod spelling;
 pub mod sync_error;
+pub mod topology;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 pub use fold::rank;
 
 use crate::domain::cluster::Cluster;
+use crate::domain::topology::Topology;
 use crate::facts::{Facts, Gap, Text, Why};
 use crate::{Check, Finding, Severity, Verdict};
 
@@ -20,6 +21,7 @@ pub struct Report {
     pub context: Option<Text>,
     pub hetzner_context: Option<Text>,
     pub cluster: Cluster,
+    pub topology: Topology,
     /// In the order of their rank: each root, then what it explains.
     pub findings: Vec<Ranked>,
     pub checks: Vec<Checked>,
@@ -103,6 +105,7 @@ pub fn run(facts: &Facts, checks: &[&'static Check]) -> Report {
         context: facts.context.clone(),
         hetzner_context: facts.hetzner_context.clone(),
         cluster: Cluster::of(facts),
+        topology: Topology::of(facts),
         findings: fold::rank(found),
         checks: checked,
         gaps: gaps

@@ -15,5 +15,5 @@ mod misplaced;
 mod sync_codes;
 mod target_firewalls;
 mod target_remedies;
-mod targets;
+pub(crate) mod targets;
 mod zone_remedies;
