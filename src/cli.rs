@@ -195,6 +195,7 @@ pub enum Format {
     Terminal,
     Json,
     Markdown,
+    Html,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

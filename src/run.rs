@@ -15,7 +15,7 @@ use crate::cli::{
 };
 use crate::collect::{self, Plan};
 use crate::redact::{self, Tally};
-use crate::report::{self, Listed, Outcome, Reads, View, catalogue, json, markdown, terminal};
+use crate::report::{self, Listed, Outcome, Reads, View, catalogue, html, json, markdown, terminal};
 use crate::{bundle_file, completions, demo, man, pager, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
@@ -198,6 +198,7 @@ fn tell(
             Format::Terminal => terminal::render(report, &view),
             Format::Json => json::render(report, &view),
             Format::Markdown => markdown::render(report, &view),
+            Format::Html => html::render(report, &view),
         }
     };
     for (format, path) in &args.output_file {

@@ -7,6 +7,7 @@ pub mod command;
 mod explain;
 mod gaps;
 mod group;
+pub mod html;
 pub mod json;
 pub mod markdown;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Hostile text in every string of a cluster: nothing panics, and no report shows more than text.
 
 use kairos_doctor::redact::redact;
-use kairos_doctor::report::{View, json, markdown, outcome, terminal};
+use kairos_doctor::report::{View, html, json, markdown, outcome, terminal};
 use kairos_doctor_checks::engine::{self, Report};
 use kairos_doctor_checks::facts::Facts;
 use kairos_doctor_checks::{ALL, Act, Severity};
@@ -9,12 +9,17 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::Value;
 
 use crate::cases::{CASES, Case, none};
+use crate::html_page::only_our_page;
 
 /// Every renderer, and what its output must hold whatever stands in the facts: `Err` says what it does not.
 type Render = fn(&Report, &View) -> String;
 type Holds = fn(&str) -> Result<(), String>;
-const RENDERERS: &[(Render, Holds)] =
-    &[(terminal::render, only_text), (json::render, one_document), (markdown::render, only_our_elements)];
+const RENDERERS: &[(Render, Holds)] = &[
+    (terminal::render, only_text),
+    (json::render, one_document),
+    (markdown::render, only_our_elements),
+    (html::render, only_our_page),
+];
 
 const HOSTILE: &[&str] = &[
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
@@ -183,7 +188,7 @@ fn only_our_elements(text: &str) -> Result<(), String> {
 }
 
 /// No control character, no direction mark.
-fn harmless(text: &str) -> bool {
+pub fn harmless(text: &str) -> bool {
     !text.chars().any(|c| {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}'..='\u{2029}')

@@ -8,6 +8,7 @@
 
 mod advice;
 mod advised;
+mod browser;
 mod bundles;
 mod cases;
 mod causes;
@@ -17,6 +18,7 @@ mod drift;
 mod evidence;
 mod harmless;
 mod hostile;
+mod html_page;
 mod live;
 mod pages;
 mod rbac;

@@ -18,7 +18,7 @@ fn the_exit_status_is_the_same_in_every_form_and_follows_fail_on() {
         let path = cluster.file("case.json");
         std::fs::write(&path, bundle.to_string()).unwrap();
         let from = path.to_str().unwrap();
-        for form in ["terminal", "json", "markdown"] {
+        for form in ["terminal", "json", "markdown", "html"] {
             for (level, status) in ["info", "warning", "error", "critical", "never"].into_iter().zip(statuses)
             {
                 let run = run(bare(&["--from", from, "-o", form, "--fail-on", level]));

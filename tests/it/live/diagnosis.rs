@@ -73,7 +73,7 @@ fn an_api_server_that_is_off_is_a_finding() {
 #[test]
 fn a_recorded_cluster_gives_the_bytes_of_the_live_run() {
     let cluster = Cluster::of("incidents/field-report", Options::default());
-    for form in ["json", "terminal", "markdown"] {
+    for form in ["json", "terminal", "markdown", "html"] {
         let (live, _) =
             cluster.report(&["--output-file", &format!("{form}={}", cluster.file("live").display())]);
         let (mut bundle, path) = cluster.collected(&[]);

@@ -37,6 +37,7 @@ fn no_canary_comes_out() {
         for args in [
             &["-v"][..],
             &["-v", "-o", "json"],
+            &["-v", "-o", "html"],
             &["-o", "markdown", "--no-redact"],
             &["-o", "markdown"],
             &["collect", "--no-redact", "-v", "-o", cluster.file("bundle.json").to_str().unwrap()],
