@@ -18,25 +18,34 @@ const LARGEST: u64 = 1 << 28;
 /// One sentence naming the file: it cannot be read, is cut off, is no JSON, or no bundle.
 pub fn read(path: &Path) -> Result<Facts, String> {
     let name = path.display();
+    let bundle = serde_json::from_slice(&bytes(path, "bundle")?).map_err(|e| match e.is_eof() {
+        true => format!("{name} is cut off: collect it again"),
+        false => format!("{name} is no bundle: it is no JSON ({e})"),
+    })?;
+    Facts::from_bundle(&bundle).map_err(|e| format!("{name} is no bundle: {e}"))
+}
+
+/// What stands in a file, unpacked where it is compressed. `what` is what it should be: `bundle`, `report`.
+///
+/// # Errors
+/// One sentence naming the file.
+pub fn bytes(path: &Path, what: &str) -> Result<Vec<u8>, String> {
+    let name = path.display();
     let (mut raw, mut bytes) = (Vec::new(), Vec::new());
     let file = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut raw));
     if file.map_err(|e| format!("cannot read {name}: {e}"))? as u64 == LARGEST {
-        return Err(format!("{name} is larger than 256 MiB, which no bundle is"));
+        return Err(format!("{name} is larger than 256 MiB, which no {what} is"));
     }
     if raw.starts_with(&[0x1f, 0x8b]) {
         let mut unpacked = GzDecoder::new(&raw[..]).take(LARGEST);
         unpacked.read_to_end(&mut bytes).map_err(|e| format!("{name} is no whole gzip file: {e}"))?;
         if bytes.len() as u64 == LARGEST {
-            return Err(format!("{name} unpacks to more than 256 MiB, which no bundle does"));
+            return Err(format!("{name} unpacks to more than 256 MiB, which no {what} does"));
         }
     } else {
         bytes = raw;
     }
-    let bundle = serde_json::from_slice(&bytes).map_err(|e| match e.is_eof() {
-        true => format!("{name} is cut off: collect it again"),
-        false => format!("{name} is no bundle: it is no JSON ({e})"),
-    })?;
-    Facts::from_bundle(&bundle).map_err(|e| format!("{name} is no bundle: {e}"))
+    Ok(bytes)
 }
 
 /// Writes a recorded cluster, whole or not at all; compressed when the name ends in `.gz`. Only the owner may read it.

@@ -144,9 +144,17 @@ pub struct ReportArgs {
     /// Show findings from this severity on; the others are counted
     #[arg(long, value_enum, value_name = "SEVERITY", default_value = "info")]
     pub min_severity: Level,
-    /// End with status 1 from this severity on [default: warning; of demo: never]
-    #[arg(long, value_enum, value_name = "SEVERITY")]
+    /// End with status 1 from this severity on [default: warning; of demo: never]; `new` counts only what is new or worse
+    /// than in --baseline, from warning on
+    #[arg(long, value_enum, value_name = "SEVERITY", overrides_with = "fail_on")]
     pub fail_on: Option<FailOn>,
+    /// Say what is new, worse, fixed or unchanged since an earlier report (of -o json). It may be missing where
+    /// --output-file json= writes the same file: then this is the first run
+    #[arg(long, value_name = "REPORT.json")]
+    pub baseline: Option<PathBuf>,
+    /// Leave findings that are accepted out of the count: YAML with `check`, `object`, `reason` and `until` for each
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
     #[command(flatten)]
     pub redact: RedactArgs,
     #[command(flatten)]
@@ -196,6 +204,8 @@ pub enum Format {
     Json,
     Markdown,
     Html,
+    /// Metrics for node_exporter's textfile collector
+    Prometheus,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -230,18 +240,31 @@ pub enum FailOn {
     Warning,
     Info,
     Never,
+    #[value(name = "new", alias = "new:warning")]
+    New,
+    #[value(name = "new:critical")]
+    NewCritical,
+    #[value(name = "new:error")]
+    NewError,
+    #[value(name = "new:info")]
+    NewInfo,
 }
 
 impl FailOn {
     /// The severity to fail on; `None` for never.
     pub fn severity(self) -> Option<Severity> {
         match self {
-            FailOn::Critical => Some(Severity::Critical),
-            FailOn::Error => Some(Severity::Error),
-            FailOn::Warning => Some(Severity::Warning),
-            FailOn::Info => Some(Severity::Info),
+            FailOn::Critical | FailOn::NewCritical => Some(Severity::Critical),
+            FailOn::Error | FailOn::NewError => Some(Severity::Error),
+            FailOn::Warning | FailOn::New => Some(Severity::Warning),
+            FailOn::Info | FailOn::NewInfo => Some(Severity::Info),
             FailOn::Never => None,
         }
+    }
+
+    /// Whether only what is new or worse than in the baseline counts.
+    pub fn is_of_news(self) -> bool {
+        matches!(self, FailOn::New | FailOn::NewCritical | FailOn::NewError | FailOn::NewInfo)
     }
 }
 

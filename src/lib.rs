@@ -6,6 +6,7 @@
     allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests serve, connect and write")
 )]
 
+pub mod baseline;
 pub mod bundle_file;
 pub mod cli;
 pub mod collect;
@@ -15,7 +16,9 @@ pub mod fixture;
 pub mod man;
 pub mod names;
 mod pager;
+mod prior;
 pub mod rbac;
 pub mod redact;
 pub mod report;
 pub mod run;
+pub mod suppressions;

@@ -6,16 +6,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
-use kairos_doctor_checks::engine::{self, Report};
+use kairos_doctor_checks::engine;
 use kairos_doctor_checks::facts::{Facts, NEEDS, Need};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
 use crate::cli::{
-    CheckArgs, Cli, Colour, Command, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs, chosen,
+    CheckArgs, Cli, Colour, Command, FailOn, Format, ListFormat, LiveArgs, PaintArgs, RedactArgs, ReportArgs,
+    chosen,
 };
 use crate::collect::{self, Plan};
+use crate::prior::{Judged, Prior};
 use crate::redact::{self, Tally};
-use crate::report::{self, Listed, Outcome, Reads, View, catalogue, html, json, markdown, terminal};
+use crate::report::{Listed, Outcome, Reads, View, catalogue, html, json, markdown, prometheus, terminal};
 use crate::{bundle_file, completions, demo, man, pager, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
@@ -70,6 +72,7 @@ fn run(cli: Cli) -> Result<u8, String> {
 
 fn check(args: CheckArgs) -> Result<u8, String> {
     let checks = chosen(&args.report.only, &args.report.skip)?;
+    let prior = Prior::read(&args.report)?;
     let (facts, reads) = match &args.from {
         Some(path) => (bundle_file::read(path)?, None),
         None => {
@@ -77,20 +80,16 @@ fn check(args: CheckArgs) -> Result<u8, String> {
             (facts, Some(reads))
         }
     };
-    let fail_on = args.report.fail_on.map_or(Some(Severity::Warning), |f| f.severity());
-    tell(&facts, &checks, &args.report, fail_on, reads)
+    let fail_on = Some(args.report.fail_on.unwrap_or(FailOn::Warning));
+    tell(&facts, &checks, &prior, &args.report, fail_on, reads)
 }
 
 fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
     let checks = chosen(&args.only, &args.skip)?;
+    let prior = Prior::read(&args)?;
     let facts = demo::dressed(&demo::named(name)?);
-    let fail_on = args.fail_on.and_then(|f| f.severity());
-    tell(&facts, &checks, &args, fail_on, None)?;
     // Without --fail-on a demonstration ends well, whatever it shows.
-    match args.fail_on {
-        None => Ok(0),
-        Some(_) => Ok(report::outcome(&engine::run(&facts, &checks), fail_on).exit),
-    }
+    tell(&facts, &checks, &prior, &args, args.fail_on, None)
 }
 
 fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
@@ -166,22 +165,22 @@ fn live(args: &LiveArgs, needs: Vec<&'static Need>) -> Result<(Facts, Reads), St
 fn tell(
     facts: &Facts,
     checks: &[&'static Check],
+    prior: &Prior,
     args: &ReportArgs,
-    fail_on: Option<Severity>,
+    fail_on: Option<FailOn>,
     reads: Option<Reads>,
 ) -> Result<u8, String> {
-    let open = engine::run(facts, checks);
-    let outcome = report::outcome(&open, fail_on);
+    let open = prior.judge(facts, checks)?;
+    let outcome = open.outcome(fail_on);
     let exit = outcome.exit;
-    let mut redacted: Option<(Report, Tally)> = None;
+    let mut redacted: Option<(Judged, Tally)> = None;
     let mut form = |format: Format, to_stdout: bool| {
         let hide = args.redact.or(format == Format::Markdown);
         if hide && redacted.is_none() {
-            let (facts, tally) = redact::redact(facts);
-            redacted = Some((engine::run(&facts, checks), tally));
+            redacted = Some(prior.redact(facts, checks, &open));
         }
-        let (report, tally) = match &redacted {
-            Some((report, tally)) if hide => (report, Some(tally)),
+        let (judged, tally) = match &redacted {
+            Some((judged, tally)) if hide => (judged, Some(tally)),
             _ => (&open, None),
         };
         let view = View {
@@ -193,12 +192,16 @@ fn tell(
             outcome: outcome.clone(),
             reads: reads.clone(),
             replaced: tally.map(|t| t.to_string()),
+            since: judged.since.clone(),
+            suppressed: judged.suppressed.clone(),
         };
+        let report = &judged.report;
         match format {
             Format::Terminal => terminal::render(report, &view),
             Format::Json => json::render(report, &view),
             Format::Markdown => markdown::render(report, &view),
             Format::Html => html::render(report, &view),
+            Format::Prometheus => prometheus::render(report, &view),
         }
     };
     for (format, path) in &args.output_file {
@@ -238,6 +241,8 @@ fn plain_view(paint: PaintArgs) -> View {
         outcome: Outcome { exit: 0, why: String::new() },
         reads: None,
         replaced: None,
+        since: None,
+        suppressed: Default::default(),
     }
 }
 

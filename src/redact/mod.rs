@@ -7,6 +7,7 @@
 mod addresses;
 mod controller_log;
 mod dictionary;
+mod pseudonyms;
 mod text;
 
 use kairos_doctor_checks::facts::Facts;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use dictionary::Dictionary;
 pub use dictionary::Tally;
+pub use pseudonyms::{Pseudonyms, renamed};
 
 /// The same cluster under pseudonyms, and what was replaced, by kind.
 pub fn redact(facts: &Facts) -> (Facts, Tally) {

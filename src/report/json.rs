@@ -6,7 +6,10 @@ use kairos_doctor_checks::{Act, Changes, Confidence, ObjectRef, Severity, Step, 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+mod since;
+
 use super::{SCHEMA, View, command, shown};
+use since::{Accepted, Baseline, Short, Since, Unused};
 
 /// The report of one run.
 #[derive(Serialize, JsonSchema)]
@@ -19,10 +22,25 @@ pub struct Document {
     /// When the cluster was read, RFC 3339.
     generated_at: String,
     outcome: Outcome,
+    /// What pseudonyms stand for, counted by kind; absent where nothing was replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacted: Option<String>,
     cluster: Cluster,
     summary: Summary,
     /// In rank order: each root before what it explains.
     findings: Vec<Finding>,
+    /// What --min-severity hides, so that a later run can compare itself with this one; absent where it hides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hidden: Vec<Short>,
+    /// What a suppressions file keeps from being counted; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<Accepted>,
+    /// Entries of the suppressions file that have ended or match nothing; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unused_suppressions: Vec<Unused>,
+    /// What has changed since the report that --baseline names; absent without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<Baseline>,
     checks: Vec<Checked>,
     gaps: Vec<Gap>,
 }
@@ -74,6 +92,8 @@ struct Summary {
     findings: Counts,
     /// How many findings --min-severity hides.
     hidden: usize,
+    /// How many findings a suppressions file keeps from being counted above.
+    suppressed: usize,
     checks: Statuses,
 }
 
@@ -123,6 +143,9 @@ struct Finding {
     explains: Vec<String>,
     /// When it begins to hurt, RFC 3339, where that is known.
     deadline: Option<String>,
+    /// Beside the report that --baseline names; absent without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Since>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -220,6 +243,7 @@ impl Document {
             version: env!("CARGO_PKG_VERSION"),
             generated_at: report.generated_at.to_string(),
             outcome: Outcome { exit: view.outcome.exit, why: view.outcome.why.clone() },
+            redacted: view.replaced.clone(),
             cluster: cluster(report),
             summary: Summary {
                 findings: Counts {
@@ -229,6 +253,7 @@ impl Document {
                     info: report.count(Severity::Info),
                 },
                 hidden,
+                suppressed: view.suppressed.findings.len(),
                 checks: Statuses {
                     healthy: status(Status::Healthy),
                     found: status(Status::Found),
@@ -236,7 +261,11 @@ impl Document {
                     not_applicable: status(Status::NotApplicable),
                 },
             },
-            findings: shown.into_iter().map(|ranked| finding(ranked, report)).collect(),
+            findings: shown.into_iter().map(|ranked| finding(ranked, report, view)).collect(),
+            hidden: since::hidden(report, view),
+            suppressed: view.suppressed.findings.iter().map(since::accepted).collect(),
+            unused_suppressions: view.suppressed.unused.iter().map(since::unused).collect(),
+            baseline: view.since.as_ref().map(since::baseline),
             checks: report.checks.iter().map(checked).collect(),
             gaps: report.gaps.iter().map(gap).collect(),
         }
@@ -265,7 +294,7 @@ fn cluster(report: &Report) -> Cluster {
     }
 }
 
-fn finding(ranked: &Ranked, report: &Report) -> Finding {
+fn finding(ranked: &Ranked, report: &Report, view: &View) -> Finding {
     let f = &ranked.finding;
     Finding {
         rank: ranked.rank,
@@ -274,10 +303,7 @@ fn finding(ranked: &Ranked, report: &Report) -> Finding {
         check: ranked.check.slug,
         area: ranked.check.area(),
         severity: ranked.severity.as_str(),
-        confidence: match f.confidence {
-            Confidence::Confirmed => "confirmed",
-            Confidence::Predicted => "predicted",
-        },
+        confidence: confidence(f.confidence),
         title: ranked.check.title,
         says: f.says.clone(),
         because: f.because.clone(),
@@ -288,6 +314,14 @@ fn finding(ranked: &Ranked, report: &Report) -> Finding {
         caused_by: ranked.caused_by.clone(),
         explains: ranked.explains.clone(),
         deadline: f.deadline.map(|d| d.to_string()),
+        since: view.since.as_ref().and_then(|c| c.of(ranked)).map(since::since),
+    }
+}
+
+fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Confirmed => "confirmed",
+        Confidence::Predicted => "predicted",
     }
 }
 

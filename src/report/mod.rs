@@ -10,8 +10,10 @@ mod group;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod prometheus;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
+mod since;
 pub mod terminal;
 mod verdict;
 mod words;
@@ -20,6 +22,8 @@ pub mod yaml;
 use kairos_doctor_checks::Severity;
 use kairos_doctor_checks::engine::{Ranked, Report, Status};
 
+use crate::baseline::Comparison;
+use crate::suppressions::Suppressed;
 use words::counted;
 
 /// The name of the report's format, in JSON and in the fingerprint of the Markdown.
@@ -56,7 +60,7 @@ pub struct Listed {
 }
 
 /// How a report is to be shown.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct View {
     /// Columns of the terminal.
     pub width: usize,
@@ -69,24 +73,34 @@ pub struct View {
     pub reads: Option<Reads>,
     /// What was replaced by pseudonyms, counted by kind; `None` where nothing was.
     pub replaced: Option<String>,
+    /// What has changed since an earlier report; `None` where none was given.
+    pub since: Option<Comparison>,
+    /// What was taken out of the report because somebody has accepted it.
+    pub suppressed: Suppressed,
 }
 
 /// 1 for a finding at or above `fail_on`, else 3 for a check that could not look, else 0; always 0 for `None` (`never`).
 pub fn outcome(report: &Report, fail_on: Option<Severity>) -> Outcome {
     let Some(limit) = fail_on else { return Outcome { exit: 0, why: "--fail-on never".into() } };
     let bad = report.findings.iter().filter(|f| f.severity >= limit).count();
+    decided(report, bad, "finding", limit)
+}
+
+/// The same for `--fail-on new`: only findings that are new or worse than in an earlier report make it 1.
+pub fn outcome_of_news(report: &Report, since: &Comparison, limit: Severity) -> Outcome {
+    decided(report, since.news(report, limit), "new or worse finding", limit)
+}
+
+fn decided(report: &Report, bad: usize, what: &str, limit: Severity) -> Outcome {
     let unknown = report.count_status(Status::Unknown);
     if bad > 0 {
-        return Outcome {
-            exit: 1,
-            why: format!("{} at or above {}", counted(bad, "finding"), limit.as_str()),
-        };
+        return Outcome { exit: 1, why: format!("{} at or above {}", counted(bad, what), limit.as_str()) };
     }
     if unknown > 0 {
         return Outcome { exit: 3, why: format!("{} could not look", counted(unknown, "check")) };
     }
     let seen = "every check that was asked could look";
-    Outcome { exit: 0, why: format!("no finding at or above {}, and {seen}", limit.as_str()) }
+    Outcome { exit: 0, why: format!("no {what} at or above {}, and {seen}", limit.as_str()) }
 }
 
 /// Whether a finding is shown: it, or something that it explains, is at least that severe. So a shown finding's root is

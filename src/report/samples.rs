@@ -20,6 +20,8 @@ pub fn view(report: &Report, width: usize) -> View {
         outcome: outcome(report, Some(Severity::Warning)),
         reads: None,
         replaced: None,
+        since: None,
+        suppressed: Default::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use kairos_doctor_checks::domain::cluster::Component;
 use kairos_doctor_checks::engine::{Report, Status};
 use kairos_doctor_checks::facts::Why;
 
+use super::View;
 use super::group::Group;
 use super::words::{clean, counted};
 
@@ -35,27 +36,35 @@ pub struct Verdict {
 }
 
 /// `groups` are what is shown, `hidden` how many findings the chosen severity keeps from being shown.
-pub fn verdict(report: &Report, groups: &[Group], hidden: usize, min: Severity) -> Verdict {
+pub fn verdict(report: &Report, groups: &[Group], hidden: usize, view: &View) -> Verdict {
     let name = report.context.as_ref().map_or_else(|| "this cluster".into(), |context| clean(context));
     let unknown = report.count_status(Status::Unknown);
     let (mark, text) = if groups.is_empty() && hidden == 0 {
-        if unknown > 0 { (Mark::Unknown, blind(report, unknown)) } else { nothing(report) }
+        let nothing_found = match view.suppressed.findings.len() {
+            0 => "nothing found".to_string(),
+            n => format!("nothing found but {n} suppressed"),
+        };
+        if unknown > 0 {
+            (Mark::Unknown, blind(report, &nothing_found, unknown))
+        } else {
+            nothing(report, &nothing_found)
+        }
     } else {
-        found(report, groups, hidden, min)
+        found(report, groups, hidden, view)
     };
     Verdict { mark, text: format!("{name}: {text}") }
 }
 
-fn blind(report: &Report, unknown: usize) -> String {
+fn blind(report: &Report, nothing_found: &str, unknown: usize) -> String {
     let of = could_not_look(report, unknown);
-    format!("nothing found, but {of}. This is not a clean bill.")
+    format!("{nothing_found}, but {of}. This is not a clean bill.")
 }
 
 fn could_not_look(report: &Report, unknown: usize) -> String {
     format!("{unknown} of {} could not look", counted(report.checks.len(), "check"))
 }
 
-fn nothing(report: &Report) -> (Mark, String) {
+fn nothing(report: &Report, nothing_found: &str) -> (Mark, String) {
     let passed = report.count_status(Status::Healthy);
     let unasked = report.count_status(Status::NotApplicable);
     let left_out = report.gaps.iter().any(|hidden| hidden.gap.why == Why::LeftOut);
@@ -65,17 +74,17 @@ fn nothing(report: &Report) -> (Mark, String) {
         n => format!(", {n} do not apply"),
     };
     if passed == 0 {
-        return (Mark::Unknown, "nothing found, because no check had anything to look at.".into());
+        return (Mark::Unknown, format!("{nothing_found}, because no check had anything to look at."));
     }
     let sight = if left_out {
-        "nothing found in what was not left out"
+        format!("{nothing_found} in what was not left out")
     } else {
-        "nothing found, and nothing was out of sight"
+        format!("{nothing_found}, and nothing was out of sight")
     };
     (Mark::Fine, format!("{sight}. {} passed{rest}.", counted(passed, "check")))
 }
 
-fn found(report: &Report, groups: &[Group], hidden: usize, min: Severity) -> (Mark, String) {
+fn found(report: &Report, groups: &[Group], hidden: usize, view: &View) -> (Mark, String) {
     let at = |wanted: fn(Severity) -> bool| groups.iter().filter(move |g| wanted(g.effective()));
     let things = at(|s| s >= Severity::Error).count();
     let places: usize = at(|s| s >= Severity::Error).map(|g| 1 + g.others.len()).sum();
@@ -97,7 +106,9 @@ fn found(report: &Report, groups: &[Group], hidden: usize, min: Severity) -> (Ma
     second.extend((warnings > 0).then(|| counted(warnings, "warning")));
     second.extend((notes > 0).then(|| counted(notes, "note")));
     second.extend((unknown > 0).then(|| could_not_look(report, unknown)));
-    second.extend((hidden > 0).then(|| format!("{hidden} below {} not shown", min.as_str())));
+    second.extend((hidden > 0).then(|| format!("{hidden} below {} not shown", view.min_severity.as_str())));
+    let suppressed = view.suppressed.findings.len();
+    second.extend((suppressed > 0).then(|| format!("{suppressed} suppressed")));
 
     let unreachable = groups.iter().any(|g| g.root.finding.subject.kind == "ApiServer");
     let mut text = String::new();

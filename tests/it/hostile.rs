@@ -1,7 +1,7 @@
 //! Hostile text in every string of a cluster: nothing panics, and no report shows more than text.
 
 use kairos_doctor::redact::redact;
-use kairos_doctor::report::{View, html, json, markdown, outcome, terminal};
+use kairos_doctor::report::{View, html, json, markdown, outcome, prometheus, terminal};
 use kairos_doctor_checks::engine::{self, Report};
 use kairos_doctor_checks::facts::Facts;
 use kairos_doctor_checks::{ALL, Act, Severity};
@@ -19,6 +19,7 @@ const RENDERERS: &[(Render, Holds)] = &[
     (json::render, one_document),
     (markdown::render, only_our_elements),
     (html::render, only_our_page),
+    (prometheus::render, only_samples),
 ];
 
 const HOSTILE: &[&str] = &[
@@ -126,6 +127,8 @@ fn diagnose(bundle: &Value, case: &Case, text: &str, wrong: &mut Vec<String>) {
         outcome: outcome(&report, Some(Severity::Warning)),
         reads: None,
         replaced: None,
+        since: None,
+        suppressed: Default::default(),
     };
     for (render, holds) in RENDERERS {
         if let Err(what) = holds(&render(&report, &view)) {
@@ -185,6 +188,10 @@ fn only_our_elements(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn only_samples(text: &str) -> Result<(), String> {
+    crate::exposition::read(text).map(drop).map_err(|e| format!("the metrics have {e}"))
 }
 
 /// No control character, no direction mark.

@@ -4,9 +4,10 @@ use kairos_doctor_checks::engine::{Ranked, Report};
 use kairos_doctor_checks::{Act, Changes, Confidence, Evidence, Severity, Step, When};
 
 use super::page::Page;
+use super::prior;
 use crate::report::group::{Group, alike};
 use crate::report::words::{self, cut, listed, spoken};
-use crate::report::{command, yaml};
+use crate::report::{View, command, since, yaml};
 
 /// How much is shown without `-v`.
 const FACTS: usize = 12;
@@ -45,13 +46,14 @@ pub fn severity(page: &mut Page, severity: Severity) {
     });
 }
 
-pub fn card(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
+pub fn card(page: &mut Page, report: &Report, group: &Group, view: &View) {
+    let verbose = view.verbose;
     let root = group.root;
     let id = anchor(root);
     let heading = format!("{id}-says");
     let class = format!("finding {}", tone(root.effective));
     page.block("article", &[("class", &class), ("id", &id), ("aria-labelledby", &heading)], |page| {
-        page.block("header", &[], |page| head(page, report, group, &heading, verbose));
+        page.block("header", &[], |page| head(page, report, group, &heading, view));
         page.block("div", &[("class", "do")], |page| {
             steps(page, report, root, When::Now, "Now");
             verify(page, report, root);
@@ -60,7 +62,7 @@ pub fn card(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
         page.block("div", &[("class", "why")], |page| {
             also(page, group, verbose);
             because(page, report, &root.finding.evidence, verbose);
-            explains(page, group, verbose);
+            explains(page, group, view);
             page.within("p", &[("class", "more")], |page| {
                 page.text("More: ");
                 page.tag("code", &[], &format!("kairos-doctor explain {}", root.check.code));
@@ -69,7 +71,8 @@ pub fn card(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
     });
 }
 
-fn head(page: &mut Page, report: &Report, group: &Group, heading: &str, verbose: bool) {
+fn head(page: &mut Page, report: &Report, group: &Group, heading: &str, view: &View) {
+    let mark = prior::mark(group, view);
     let finding = &group.root.finding;
     let predicted = finding.confidence == Confidence::Predicted && !group.is_shown_by_effects();
     page.within("p", &[("class", "label")], |page| {
@@ -79,15 +82,21 @@ fn head(page: &mut Page, report: &Report, group: &Group, heading: &str, verbose:
         if predicted {
             page.tag("span", &[("class", "predicted")], "predicted");
         }
+        if !mark.is_empty() {
+            page.tag("span", &[("class", "predicted")], &mark);
+        }
     });
     page.within("h3", &[("id", heading)], |page| {
-        page.sentence(&if verbose { finding.says.clone() } else { cut(&finding.says, VALUE) });
+        page.sentence(&if view.verbose { finding.says.clone() } else { cut(&finding.says, VALUE) });
         if !group.others.is_empty() {
             page.tag("span", &[("class", "others")], &format!(" and {}", group.others_counted()));
         }
     });
     if let Some(because) = &finding.because {
         page.within("p", &[("class", "because")], |page| page.sentence(because));
+    }
+    for remark in since::remarks(group, view) {
+        page.within("p", &[("class", "aside")], |page| page.sentence(&remark));
     }
     if predicted {
         page.tag("p", &[("class", "aside")], "Predicted from the configuration: nothing has shown it yet.");
@@ -240,11 +249,14 @@ fn fact(page: &mut Page, report: &Report, one: &Evidence, verbose: bool) {
     });
 }
 
-fn explains(page: &mut Page, group: &Group, verbose: bool) {
+fn explains(page: &mut Page, group: &Group, view: &View) {
+    let verbose = view.verbose;
     if group.beneath.is_empty() {
         return;
     }
-    let rows = alike(&group.beneath);
+    let parts = since::apart(&group.beneath, view);
+    let rows = parts.iter().flat_map(|(mark, part)| alike(part).into_iter().map(move |row| (mark, row)));
+    let rows: Vec<_> = rows.collect();
     let open: &[(&'static str, &str)] = if verbose { &[("open", "")] } else { &[] };
     page.block("details", open, |page| {
         let what = match group.beneath.len() {
@@ -253,10 +265,10 @@ fn explains(page: &mut Page, group: &Group, verbose: bool) {
         };
         page.tag("summary", &[], &what);
         page.block("ul", &[("class", "explained")], |page| {
-            for (first, names) in &rows {
+            for (mark, (first, names)) in &rows {
                 page.block("li", &[("id", &anchor(first))], |page| {
                     page.tag("span", &[("class", "code")], first.check.code);
-                    page.text(" ");
+                    page.text(&format!(" {mark}"));
                     page.sentence(&cut(&first.finding.says, VALUE));
                     if !names.is_empty() {
                         let most = if verbose { usize::MAX } else { NAMES };

@@ -3,6 +3,7 @@
 mod drawing;
 mod finding;
 mod page;
+mod prior;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ const POLICY: &str =
 /// The whole page.
 pub fn render(report: &Report, view: &View) -> String {
     let (shown, hidden) = shown(report, view.min_severity);
-    let verdict = verdict(report, &groups(&shown, true), hidden, view.min_severity);
+    let verdict = verdict(report, &groups(&shown, true), hidden, view);
     let groups = groups(&shown, !view.verbose);
     let mut page = Page::default();
     page.doctype();
@@ -33,7 +34,7 @@ pub fn render(report: &Report, view: &View) -> String {
             page.block("header", &[("class", "verdict")], |page| top(page, report, view, &verdict));
             page.block("main", &[], |page| {
                 if view.quiet {
-                    rest::list(page, &groups, false);
+                    rest::list(page, &groups, view, false);
                 } else {
                     body(page, report, view, &verdict, &groups);
                 }
@@ -75,6 +76,7 @@ fn top(page: &mut Page, report: &Report, view: &View, verdict: &Verdict) {
         let read = report.generated_at.strftime("read %Y-%m-%d %H:%M UTC").to_string();
         page.tag("li", &[], &read);
     });
+    prior::summary(page, report, view);
     page.within("p", &[("class", "names")], |page| match &view.replaced {
         Some(replaced) => {
             page.tag("strong", &[], "Pseudonyms");
@@ -103,7 +105,7 @@ fn body(page: &mut Page, report: &Report, view: &View, verdict: &Verdict, groups
             Severity::Info => "Worth knowing",
             _ => "Fix this first",
         };
-        section(page, "first", title, |page| finding::card(page, report, first, view.verbose));
+        section(page, "first", title, |page| finding::card(page, report, first, view));
     }
     let way = |page: &mut Page| {
         section(page, "way", "The way traffic takes", |page| {
@@ -115,13 +117,14 @@ fn body(page: &mut Page, report: &Report, view: &View, verdict: &Verdict, groups
     } else {
         page.block("nav", &[("aria-labelledby", "all-h")], |page| {
             page.tag("h2", &[("id", "all-h")], "Everything found");
-            rest::list(page, groups, true);
+            rest::list(page, groups, view, true);
         });
         way(page);
         section(page, "then", "Then", |page| {
-            others.iter().for_each(|group| finding::card(page, report, group, view.verbose));
+            others.iter().for_each(|group| finding::card(page, report, group, view));
         });
     }
+    prior::sections(page, view);
     if !blind {
         rest::not_seen(page, report, view);
     }

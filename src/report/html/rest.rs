@@ -16,7 +16,7 @@ const DETAIL: usize = 240;
 const SAYS: usize = 160;
 
 /// Every root in rank order, each a link to its card where there is one.
-pub fn list(page: &mut Page, groups: &[Group], linked: bool) {
+pub fn list(page: &mut Page, groups: &[Group], view: &View, linked: bool) {
     page.block("ol", &[("class", "list")], |page| {
         for group in groups {
             page.block("li", &[], |page| {
@@ -27,7 +27,9 @@ pub fn list(page: &mut Page, groups: &[Group], linked: bool) {
                     true => page.within("a", &[("href", &format!("#{}", anchor(group.root)))], says),
                     false => page.within("span", &[("class", "says")], says),
                 }
+                let mark = super::prior::mark(group, view);
                 let more = [
+                    (!mark.is_empty()).then_some(mark),
                     (!group.others.is_empty()).then(|| format!("and {}", group.others_counted())),
                     (!group.beneath.is_empty()).then(|| format!("explains {}", group.beneath.len())),
                 ];

@@ -6,7 +6,7 @@ use kairos_doctor_checks::{Act, Changes, Confidence, Step, When};
 use super::escape::{Place, code, fenced, sentence};
 use crate::report::group::{Group, alike};
 use crate::report::words::{self, cut, listed, spoken};
-use crate::report::{command, yaml};
+use crate::report::{View, command, since, yaml};
 
 /// How much is shown of lists and values.
 const FACTS: usize = 16;
@@ -22,28 +22,31 @@ pub fn confidence(ranked: &Ranked) -> &'static str {
     }
 }
 
-pub fn told(out: &mut String, report: &Report, group: &Group, open: bool) {
+pub fn told(out: &mut String, report: &Report, group: &Group, view: &View, open: bool) {
     let root = group.root;
     let more =
         if group.others.is_empty() { String::new() } else { format!(" (and {})", group.others_counted()) };
     let (code, severity) = (root.check.code, root.effective.as_str());
-    let says = cut(&root.finding.says, VALUE);
+    let says = format!("{}{}", since::mark(group, view), cut(&root.finding.says, VALUE));
     if open {
         out.push_str(&format!("#### {code} {severity}: {}{more}\n\n", sentence(&says, Place::Prose)));
     } else {
         let says = sentence(&says, Place::Html);
         out.push_str(&format!("<details>\n<summary><b>{code}</b> {severity}: {says}{more}</summary>\n\n"));
     }
-    body(out, report, group);
+    body(out, report, group, view);
     if !open {
         out.push_str("</details>\n\n");
     }
 }
 
-fn body(out: &mut String, report: &Report, group: &Group) {
+fn body(out: &mut String, report: &Report, group: &Group, view: &View) {
     let finding = &group.root.finding;
     if let Some(because) = &finding.because {
         out.push_str(&format!("{}\n\n", sentence(because, Place::Prose)));
+    }
+    for remark in since::remarks(group, view) {
+        out.push_str(&format!("{}\n\n", sentence(&remark, Place::Prose)));
     }
     if finding.confidence == Confidence::Predicted && !group.is_shown_by_effects() {
         out.push_str("Predicted from the configuration: nothing has shown it yet.\n\n");
@@ -71,14 +74,16 @@ fn body(out: &mut String, report: &Report, group: &Group) {
         out.push_str(&format!("**Also** {}.\n\n", sentence(&text, Place::Prose)));
     }
     evidence(out, report, group.root);
-    let rows = alike(&group.beneath);
+    let parts = since::apart(&group.beneath, view);
+    let rows = parts.iter().flat_map(|(mark, part)| alike(part).into_iter().map(move |row| (mark, row)));
+    let rows: Vec<_> = rows.collect();
     if !rows.is_empty() {
         out.push_str("**Explains**\n\n");
     }
-    for (first, names) in rows.iter().take(FACTS) {
+    for (mark, (first, names)) in rows.iter().take(FACTS) {
         let same =
             if names.is_empty() { String::new() } else { format!(" (the same: {})", listed(names, NAMES)) };
-        let text = format!("{}{same}", cut(&first.finding.says, VALUE));
+        let text = format!("{mark}{}{same}", cut(&first.finding.says, VALUE));
         out.push_str(&format!("- {}: {}\n", first.check.code, sentence(&text, Place::Prose)));
     }
     if rows.len() > FACTS {

@@ -11,7 +11,7 @@ use super::gaps::blind;
 use super::group::groups;
 use super::verdict::{cluster, verdict};
 use super::words::{counted, cut};
-use super::{SCHEMA, View, shown};
+use super::{SCHEMA, View, shown, since};
 use escape::{Place, code, html, sentence};
 
 /// GitHub takes 65,536 characters; this leaves room for what somebody writes around it.
@@ -21,6 +21,8 @@ const OPEN: usize = 3;
 /// How much is told of one answer, and how many answers of one source.
 const DETAIL: usize = 240;
 const ANSWERS: usize = 8;
+/// How many lines of one section on what was before.
+const LINES: usize = 20;
 
 /// The whole report, at most [`LONGEST`] characters: findings are left out from the end of the ranking, whole, and counted.
 pub fn render(report: &Report, view: &View) -> String {
@@ -45,7 +47,7 @@ fn compose(report: &Report, view: &View, shown: &[&Ranked], count: usize) -> Str
     let told = &shown[..count];
     let mut out = fingerprint(report);
     let all = groups(shown, true);
-    let verdict = verdict(report, &all, report.findings.len() - shown.len(), view.min_severity);
+    let verdict = verdict(report, &all, report.findings.len() - shown.len(), view);
     out.push_str(&format!("### {} {}\n\n", verdict.mark.sign(), sentence(&verdict.text, Place::Prose)));
     let pieces: Vec<String> = cluster(report).iter().map(|piece| sentence(piece, Place::Prose)).collect();
     let read = report.generated_at.strftime("%Y-%m-%d %H:%M UTC");
@@ -56,12 +58,15 @@ fn compose(report: &Report, view: &View, shown: &[&Ranked], count: usize) -> Str
             sentence(replaced, Place::Prose)
         ));
     }
+    if let Some(summary) = since::summary(report, view) {
+        out.push_str(&format!("{}\n\n", sentence(&summary, Place::Prose)));
+    }
     if !told.is_empty() {
         table(&mut out, told);
     }
     let groups = groups(told, true);
     for (i, group) in groups.iter().enumerate() {
-        finding::told(&mut out, report, group, i < OPEN);
+        finding::told(&mut out, report, group, view, i < OPEN);
     }
     if count < shown.len() {
         let missing = counted(shown.len() - count, "finding");
@@ -69,6 +74,7 @@ fn compose(report: &Report, view: &View, shown: &[&Ranked], count: usize) -> Str
             "**{missing} of the lowest rank left out**, so that this stays below 60,000 characters; `-o json` has all.\n\n"
         ));
     }
+    prior(&mut out, view);
     gaps(&mut out, report);
     checks(&mut out, report);
     out
@@ -95,6 +101,25 @@ fn table(out: &mut String, told: &[&Ranked]) {
         ));
     }
     out.push('\n');
+}
+
+/// What is gone, what is suppressed and which suppressions do nothing.
+fn prior(out: &mut String, view: &View) {
+    for section in since::sections(view, true) {
+        let (title, says) = (section.title, sentence(&section.says, Place::Prose));
+        out.push_str(&format!("**{}{}:** {says}\n\n", title[..1].to_uppercase(), &title[1..]));
+        for (code, line) in section.lines.iter().take(LINES) {
+            out.push_str(&format!(
+                "- {}: {}\n",
+                sentence(code, Place::Prose),
+                sentence(&cut(line, DETAIL), Place::Prose)
+            ));
+        }
+        if section.lines.len() > LINES {
+            out.push_str(&format!("- and {} more\n", section.lines.len() - LINES));
+        }
+        out.push('\n');
+    }
 }
 
 fn gaps(out: &mut String, report: &Report) {

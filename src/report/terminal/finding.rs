@@ -7,7 +7,7 @@ use super::evidence;
 use super::page::{GUTTER, Ink, Page};
 use crate::report::group::{Group, alike};
 use crate::report::words::{self, clean, cut, listed};
-use crate::report::{command, yaml};
+use crate::report::{View, command, since, yaml};
 
 /// How many findings beneath a root, and how many of its like, are named without `-v`.
 const FEW: usize = 8;
@@ -21,14 +21,15 @@ pub fn severity_ink(severity: Severity) -> Ink {
 }
 
 /// `critical[KD204] the cloud controller is not told its network`.
-pub fn headline(page: &mut Page, group: &Group) {
+/// `mark` stands before the sentence.
+pub fn headline(page: &mut Page, group: &Group, mark: &str) {
     let root = group.root;
     let lead = format!("{}[{}] ", root.effective.as_str(), root.check.code);
     let more = match group.others.len() {
         0 => String::new(),
         _ => format!(" (and {})", group.others_counted()),
     };
-    let says = format!("{}{more}", root.finding.says);
+    let says = format!("{mark}{}{more}", root.finding.says);
     page.hung(&lead, severity_ink(root.effective), 2, &says, Ink::Strong);
 }
 
@@ -39,10 +40,14 @@ pub fn because(page: &mut Page, root: &Ranked) {
     }
 }
 
-pub fn told(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
+pub fn told(page: &mut Page, report: &Report, group: &Group, view: &View) {
     let finding = &group.root.finding;
-    headline(page, group);
+    let verbose = view.verbose;
+    headline(page, group, &since::mark(group, view));
     because(page, group.root);
+    for remark in since::remarks(group, view) {
+        page.hung("  ", Ink::Plain, 2, &remark, Ink::Plain);
+    }
     if finding.confidence == Confidence::Predicted && !group.is_shown_by_effects() {
         let text = "Predicted from the configuration: nothing has shown it yet.";
         page.hung("  ", Ink::Plain, 2, text, Ink::Plain);
@@ -65,7 +70,7 @@ pub fn told(page: &mut Page, report: &Report, group: &Group, verbose: bool) {
     others(page, group, verbose);
     page.blank();
     evidence::because(page, report, &finding.evidence, verbose);
-    explains(page, group, verbose);
+    explains(page, group, view);
     page.beside("more", "", &format!("kairos-doctor explain {}", group.root.check.code), Ink::Plain);
 }
 
@@ -123,13 +128,16 @@ fn others(page: &mut Page, group: &Group, verbose: bool) {
     page.beside("also", "", &text, Ink::Plain);
 }
 
-fn explains(page: &mut Page, group: &Group, verbose: bool) {
-    let rows = alike(&group.beneath);
+fn explains(page: &mut Page, group: &Group, view: &View) {
+    let verbose = view.verbose;
+    let parts = since::apart(&group.beneath, view);
+    let rows = parts.iter().flat_map(|(mark, part)| alike(part).into_iter().map(move |row| (mark, row)));
+    let rows: Vec<_> = rows.collect();
     let most = if verbose { rows.len() } else { FEW };
-    for (i, (first, names)) in rows.iter().take(most).enumerate() {
+    for (i, (mark, (first, names))) in rows.iter().take(most).enumerate() {
         let label = if i == 0 { "explains" } else { "" };
         let bullet = format!("{}  ", first.check.code);
-        page.beside(label, &bullet, &first.finding.says, Ink::Plain);
+        page.beside(label, &bullet, &format!("{mark}{}", first.finding.says), Ink::Plain);
         if !names.is_empty() {
             let text = format!("the same: {}", listed(names, if verbose { usize::MAX } else { FEW }));
             page.beside("", &" ".repeat(bullet.len()), &text, Ink::Plain);

@@ -6,6 +6,7 @@ mod evidence;
 mod finding;
 mod gaps;
 pub(super) mod page;
+mod prior;
 pub(super) mod wrap;
 
 #[cfg(test)]
@@ -17,7 +18,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::group::{Group, groups};
 use super::verdict::{Mark, cluster, verdict};
-use super::{View, command, shown};
+use super::{View, command, shown, since};
 use page::{Ink, Page};
 
 /// The whole report.
@@ -25,7 +26,7 @@ pub fn render(report: &Report, view: &View) -> String {
     let mut page = Page::new(view);
     let (shown, hidden) = shown(report, view.min_severity);
     let told = groups(&shown, true);
-    let verdict = verdict(report, &told, hidden, view.min_severity);
+    let verdict = verdict(report, &told, hidden, view);
     let ink = match verdict.mark {
         Mark::Broken => Ink::Bad,
         Mark::Warned | Mark::Unknown => Ink::Warn,
@@ -33,8 +34,9 @@ pub fn render(report: &Report, view: &View) -> String {
     };
     page.hung(&format!("{} ", verdict.mark.sign()), ink, 2, &verdict.text, Ink::Strong);
     if view.quiet {
+        prior::summary(&mut page, report, view);
         for group in &told {
-            finding::headline(&mut page, group);
+            finding::headline(&mut page, group, &since::mark(group, view));
         }
         return page.into_text();
     }
@@ -42,23 +44,25 @@ pub fn render(report: &Report, view: &View) -> String {
     if let Some(replaced) = &view.replaced {
         page.hung("  ", Ink::Plain, 2, &format!("Pseudonyms stand for {replaced}."), Ink::Plain);
     }
+    prior::summary(&mut page, report, view);
     let told = if view.verbose { groups(&shown, false) } else { told };
     for group in &told {
         page.blank();
-        finding::told(&mut page, report, group, view.verbose);
+        finding::told(&mut page, report, group, view);
     }
+    prior::sections(&mut page, view);
     gaps::not_seen(&mut page, report, view.verbose);
     if view.verbose {
         checks::by_status(&mut page, report, view);
     }
-    last_line(&mut page, report, &told);
+    last_line(&mut page, report, &told, view);
     page.into_text()
 }
 
 /// How a finding begins: its headline and the sentence beneath it.
 pub fn headline(page: &mut Page, report: &Report, ranked: &Ranked) {
     let beneath = if ranked.depth == 0 { report.beneath(ranked).collect() } else { Vec::new() };
-    finding::headline(page, &Group { root: ranked, others: Vec::new(), beneath });
+    finding::headline(page, &Group { root: ranked, others: Vec::new(), beneath }, "");
     finding::because(page, ranked);
 }
 
@@ -72,7 +76,7 @@ fn pieces(report: &Report) -> String {
 const MANY: usize = 4;
 
 /// The headlines once more, since the first of many have scrolled away.
-fn again(page: &mut Page, groups: &[Group]) {
+fn again(page: &mut Page, groups: &[Group], view: &View) {
     let shown: Vec<&Group> = groups.iter().filter(|g| g.effective() > Severity::Info).collect();
     if shown.len() < MANY {
         return;
@@ -82,17 +86,18 @@ fn again(page: &mut Page, groups: &[Group]) {
     for group in shown {
         let lead = format!("  {} {:<9}", group.root.check.code, group.effective().as_str());
         let ink = finding::severity_ink(group.effective());
-        page.hung(&lead, ink, lead.len(), &group.root.finding.says, Ink::Plain);
+        let says = format!("{}{}", since::mark(group, view), group.root.finding.says);
+        page.hung(&lead, ink, lead.len(), &says, Ink::Plain);
     }
 }
 
 /// Where to begin. The command itself is repeated where it is one line and nothing needs care.
-fn last_line(page: &mut Page, report: &Report, groups: &[Group]) {
+fn last_line(page: &mut Page, report: &Report, groups: &[Group], view: &View) {
     let Some(first) = groups.first().filter(|g| g.effective() > Severity::Info) else {
         gaps::last_line(page, report);
         return;
     };
-    again(page, groups);
+    again(page, groups, view);
     let code = first.root.check.code;
     page.blank();
     let Some(step) = first.root.finding.steps.iter().find(|step| step.when == When::Now) else {

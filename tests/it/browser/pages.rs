@@ -56,6 +56,8 @@ fn view(facts: &Facts) -> View {
         outcome: outcome(&engine::run(facts, ALL), Some(Severity::Warning)),
         reads: None,
         replaced: None,
+        since: None,
+        suppressed: Default::default(),
     }
 }
 

@@ -1,0 +1,102 @@
+//! Pseudonyms of what is not in the facts: names that a report of an earlier run or a suppressions file has.
+
+use std::collections::{BTreeMap, HashSet};
+
+use kairos_doctor_checks::ObjectRef;
+use kairos_doctor_checks::engine::Ranked;
+use kairos_doctor_checks::facts::Facts;
+use serde_json::Value;
+
+use super::dictionary::Dictionary;
+
+/// What stands for a name that nothing in this cluster has: nobody could tell what in it is to be replaced.
+const WITHHELD: &str = "withheld";
+
+/// The names of one cluster and what stands for them.
+pub struct Pseudonyms {
+    dictionary: Dictionary,
+    known: HashSet<(Option<String>, String)>,
+}
+
+impl Pseudonyms {
+    pub fn of(facts: &Facts) -> Pseudonyms {
+        let bundle = facts.to_bundle();
+        let mut known = HashSet::new();
+        for item in bundle["parts"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, items)| items.as_array())
+            .flatten()
+        {
+            let text = |value: &Value| value.as_str().map(str::to_string);
+            let meta = &item["metadata"];
+            known.extend(text(&meta["name"]).map(|name| (text(&meta["namespace"]), name)));
+            known.extend(
+                [&item["name"], &item["server"]].into_iter().filter_map(text).map(|name| (None, name)),
+            );
+        }
+        Pseudonyms { dictionary: Dictionary::of(&bundle), known }
+    }
+
+    /// A text in which nothing stands but what is in the facts.
+    pub fn text(&self, text: &str) -> String {
+        self.dictionary.apply(text)
+    }
+
+    /// The object under its pseudonym; the name is withheld where this cluster has no such object.
+    pub fn object(&self, object: &ObjectRef) -> ObjectRef {
+        let name = (object.namespace.as_ref().map(Into::into), (&object.name).into());
+        if self.known.contains(&name) {
+            return self.replaced(object);
+        }
+        ObjectRef { namespace: None, name: WITHHELD.into(), id: None, ..object.clone() }
+    }
+
+    /// The same for `Kind/name` and `Kind/namespace/name`.
+    pub fn object_named(&self, text: &str) -> String {
+        let (kind, path) = text.split_once('/').unwrap_or((text, ""));
+        let whole = ObjectRef::new(kind, None, path);
+        let other = match path.split_once('/') {
+            Some((namespace, name)) if !self.known.contains(&(None, path.to_string())) => {
+                self.object(&ObjectRef::new(kind, Some(namespace), name))
+            }
+            _ => self.object(&whole),
+        };
+        format!("{}/{}", other.kind, other.path())
+    }
+
+    /// What the IDs of these findings are under pseudonyms.
+    pub fn ids(&self, findings: &[Ranked]) -> BTreeMap<String, String> {
+        let one = |f: &Ranked| {
+            let subject = &f.finding.subject;
+            (f.id.clone(), renamed(&f.id, subject, &self.replaced(subject)))
+        };
+        findings.iter().map(one).collect()
+    }
+
+    fn replaced(&self, object: &ObjectRef) -> ObjectRef {
+        let name = match &*object.kind {
+            "LoadBalancer" => self.dictionary.name_in("hcloud.load_balancers", &object.name),
+            "Network" => self.dictionary.name_in("hcloud.networks", &object.name),
+            "Firewall" => self.dictionary.name_in("hcloud.firewalls", &object.name),
+            _ => self.dictionary.apply(&object.name),
+        };
+        ObjectRef {
+            kind: object.kind.clone(),
+            namespace: object.namespace.as_ref().map(|namespace| self.dictionary.apply(namespace).into()),
+            name: name.into(),
+            id: object.id.map(|id| self.dictionary.id(id)),
+        }
+    }
+}
+
+/// The ID of a finding whose subject has another name.
+pub fn renamed(id: &str, from: &ObjectRef, to: &ObjectRef) -> String {
+    let before = format!("/{}/{}", from.kind, from.path());
+    let after = format!("/{}/{}", to.kind, to.path());
+    match id.split_once(&before) {
+        Some((code, rest)) if !code.contains('/') => format!("{code}{after}{rest}"),
+        _ => format!("{}{after}", id.split('/').next().unwrap_or_default()),
+    }
+}
