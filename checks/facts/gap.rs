@@ -36,6 +36,8 @@ pub enum Why {
     Malformed,
     /// The server asked for a pause.
     RateLimited,
+    /// It changed while it was being read, again and again: what was read is not the whole.
+    Changed,
     /// The Hetzner token does not show this cluster's servers.
     OtherProject,
     /// It was not asked for: a budget, or a value the doctor never reads (a Secret).
@@ -43,7 +45,7 @@ pub enum Why {
 }
 
 impl Why {
-    pub const ALL: [Why; 9] = [
+    pub const ALL: [Why; 10] = [
         Why::Forbidden,
         Why::Unreachable,
         Why::TimedOut,
@@ -51,6 +53,7 @@ impl Why {
         Why::LeftOut,
         Why::Malformed,
         Why::RateLimited,
+        Why::Changed,
         Why::OtherProject,
         Why::NotRead,
     ];
@@ -64,6 +67,7 @@ impl Why {
             Why::LeftOut => "left-out",
             Why::Malformed => "malformed",
             Why::RateLimited => "rate-limited",
+            Why::Changed => "changed",
             Why::OtherProject => "other-project",
             Why::NotRead => "not-read",
         }
@@ -132,6 +136,13 @@ impl Gap {
             }
             (_, Why::RateLimited) => "run again in a minute",
             (_, Why::TimedOut) => "run again with a longer --timeout",
+            (_, Why::Changed) => "run again, when less is being created and deleted",
+            ("hcloud", Why::Malformed) => {
+                "see what answers there: `curl -sI https://api.hetzner.cloud/v1/servers` (a proxy, a login page?); if it is Hetzner, please report this"
+            }
+            ("kubernetes", Why::Malformed) => {
+                "see what answers there: `kubectl get --raw /version` (a proxy, a login page?); if it is the API server, please report this with its version"
+            }
             (_, Why::Malformed) => "please report this with the version of the server that sent it",
             (_, Why::NotRead) => "look by hand: `kairos-doctor explain` of the check says how",
             (_, Why::OtherProject | Why::NotConfigured | Why::Forbidden | Why::Unreachable) => {

@@ -32,6 +32,7 @@ pub struct Need {
     join: fn(Vec<Part>) -> Part,
     len: fn(&Part) -> usize,
     references: fn(&Part) -> Vec<ObjectRef>,
+    first: fn(&Part) -> Option<ObjectRef>,
 }
 
 /// Where the items of a need come from.
@@ -131,6 +132,8 @@ pub struct Page {
     pub items: Part,
     /// What to ask for next: the Kubernetes `continue` token, or the number of Hetzner's next page.
     pub next: Option<String>,
+    /// How many objects there are on all pages together, where the server tells.
+    pub total: Option<usize>,
 }
 
 impl Need {
@@ -168,6 +171,7 @@ impl Need {
             join: join::<T>,
             len: len::<T>,
             references: references::<T>,
+            first: first::<T>,
         }
     }
 
@@ -198,6 +202,11 @@ impl Need {
     /// The names of the items, in their order.
     pub fn references(&self, part: &Part) -> Vec<ObjectRef> {
         (self.references)(part)
+    }
+
+    /// The name of the item that stands first.
+    pub fn first(&self, part: &Part) -> Option<ObjectRef> {
+        (self.first)(part)
     }
 
     /// `kubernetes`, `hcloud` or `kubelets`.
@@ -236,12 +245,12 @@ fn decode_list<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error
         return Err(serde::de::Error::custom("a list without `items`"));
     };
     let next = list.metadata.next.filter(|next| !next.is_empty()).map(Cow::into_owned);
-    Ok(Page { items: Arc::new(items), next })
+    Ok(Page { items: Arc::new(items), next, total: None })
 }
 
 fn decode_single<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
     let item: T = serde_json::from_slice(body)?;
-    Ok(Page { items: Arc::new(vec![item]), next: None })
+    Ok(Page { items: Arc::new(vec![item]), next: None, total: None })
 }
 
 #[derive(Default, Deserialize)]
@@ -254,6 +263,7 @@ struct HetznerMeta {
 #[serde(default)]
 struct Pagination {
     next_page: Option<u32>,
+    total_entries: Option<usize>,
 }
 
 fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
@@ -269,8 +279,9 @@ fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, serde_json:
         Some(raw) => serde_json::from_str(raw.get())?,
         None => None,
     };
-    let next = meta.and_then(|m| m.pagination).and_then(|p| p.next_page).map(|n| n.to_string());
-    Ok(Page { items: Arc::new(items.unwrap_or_default()), next })
+    let pagination = meta.and_then(|m| m.pagination).unwrap_or_default();
+    let next = pagination.next_page.map(|n| n.to_string());
+    Ok(Page { items: Arc::new(items.unwrap_or_default()), next, total: pagination.total_entries })
 }
 
 fn load<T: Kind>(items: &Value) -> Result<Part, serde_json::Error> {
@@ -301,4 +312,8 @@ fn len<T: Kind>(part: &Part) -> usize {
 
 fn references<T: Kind>(part: &Part) -> Vec<ObjectRef> {
     part.downcast_ref::<Vec<T>>().into_iter().flatten().map(T::reference).collect()
+}
+
+fn first<T: Kind>(part: &Part) -> Option<ObjectRef> {
+    part.downcast_ref::<Vec<T>>()?.first().map(T::reference)
 }

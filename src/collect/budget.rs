@@ -1,38 +1,87 @@
 //! Time, retries and sizes: what every request of the doctor is held to, whoever answers.
 
 use std::future::Future;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kairos_doctor_checks::facts::{Gap, Why};
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// No response body is read beyond this; a page of 500 pods is about 2 MB.
-pub const BODY_CAP: usize = 32 * 1024 * 1024;
-/// No single answer is waited for longer than this.
+use super::plainly;
+use super::room::SMALL;
+
+/// No response body is read beyond this, as unpacked; a page of 500 pods is about 2 MB.
+pub const BODY_CAP: usize = 16 * 1024 * 1024;
+/// No single answer is waited for longer than this, and than half of the run: what fails leaves time for the others.
 pub const ANSWER: Duration = Duration::from_secs(15);
-/// No connection is waited for longer than this.
-pub const CONNECT: Duration = Duration::from_secs(5);
+/// No connection is waited for longer than this, and than two fifths of the run: less than for an answer, so that the two
+/// are told apart.
+const CONNECT: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A server that asks for more than this is not asked again.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The end of the run: nothing is waited for beyond it.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(pub Instant);
+pub struct Deadline {
+    end: Instant,
+    whole: Duration,
+}
 
 impl Deadline {
     pub fn after(time: Duration) -> Deadline {
-        Deadline(Instant::now() + time)
+        Deadline { end: Instant::now() + time, whole: time }
     }
 
     pub fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// How long one answer may take, if there is as much time left.
+    pub fn answer(self) -> Duration {
+        ANSWER.min(self.whole / 2)
+    }
+
+    /// How long one connection may take to be there, TLS and all.
+    pub fn connect(self) -> Duration {
+        CONNECT.min(self.whole * 2 / 5)
     }
 
     /// The answer, or `None` when `limit` or the deadline came first.
     pub async fn within<T>(self, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-        timeout_at(self.0.min(Instant::now() + limit), work).await.ok()
+        timeout_at(self.end.min(Instant::now() + limit), work).await.ok()
+    }
+}
+
+/// How much of an answer came, and when something of it came last.
+#[derive(Default)]
+pub struct Came(Mutex<Option<(usize, Instant)>>);
+
+impl Came {
+    /// Notes that so many bytes came; none of them when it is the head.
+    pub fn bytes(&self, count: usize) {
+        let mut came = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *came = Some((came.map_or(0, |(before, _)| before) + count, Instant::now()));
+    }
+
+    /// What to say of an answer that was not there within `limit`.
+    pub fn late(&self, deadline: Deadline, limit: Duration) -> String {
+        let within = match limit == deadline.answer() {
+            true => format!("within {}", plainly::short(limit)),
+            false => "in the time that was left".into(),
+        };
+        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => format!("gave no answer {within}"),
+            Some((much, _)) if much > SMALL => format!(
+                "does not end its answer: more than {} KiB came, and it was not complete {within}",
+                SMALL / 1024
+            ),
+            Some((_, last)) if last.elapsed() >= limit / 2 => {
+                format!("stopped in the middle of its answer: nothing more came {within}")
+            }
+            Some(_) => format!("sends its answer too slowly: it was not complete {within}"),
+        }
     }
 }
 
@@ -77,8 +126,8 @@ pub async fn with_retries<T, F: Future<Output = Result<T, Trouble>>>(
             Ok(answer) => return Ok(answer),
             Err(trouble) => trouble,
         };
-        let wait = trouble.after.unwrap_or(pause).min(LONGEST_PAUSE);
-        if !trouble.again || tried == TRIES || wait >= deadline.left() {
+        let wait = trouble.after.unwrap_or(pause);
+        if !trouble.again || tried == TRIES || wait > LONGEST_PAUSE || wait >= deadline.left() {
             return Err(trouble);
         }
         sleep(wait).await;

@@ -3,29 +3,30 @@
 //! Source: Hetzner's API reference (pagination, error envelope, rate limit). The budget of requests is shared with the
 //! cluster's cloud controller and CSI driver, so it is left alone when little of it remains.
 
+mod answer;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use kairos_doctor_checks::facts::{Gap, Known, MASK, Need, Origin, Page, Part, Text, Why};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use kairos_doctor_checks::ObjectRef;
+use kairos_doctor_checks::facts::{Gap, Known, MASK, Need, Origin, Part, Text, Why};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 #[expect(clippy::disallowed_types, reason = "the one client of the Hetzner API")]
-use reqwest::{Client, ClientBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 
-use super::budget::{ANSWER, BODY_CAP, CONNECT, Deadline, Meter, Trouble, excerpt, with_retries};
+use super::budget::{Deadline, Meter, Trouble, with_retries};
 use super::hcloud_config::{Access, is_loopback};
 
 /// The most that the API gives at once.
 const PER_PAGE: u32 = 50;
 const MOST_PAGES: u32 = 200;
-/// A longer pause than this is not waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Fewer requests than this are left to the cluster's own controllers, whatever the limit is.
-const LOW_WATER: u64 = 100;
+/// How often a list is begun that changes while it is read.
+const PASSES: usize = 3;
 /// Where reqwest looks for a proxy.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
@@ -37,8 +38,17 @@ pub struct Hetzner {
     token: SecretString,
     /// Something came back that the API promises: what fails after that is one list and not the source.
     answered: AtomicBool,
+    /// How long a connection may take.
+    connect: Duration,
     /// The variable that names a proxy: a connection that fails may be the proxy's.
     proxy: Option<&'static str>,
+}
+
+/// What one reading of all pages came to.
+enum Pass {
+    Whole(Part),
+    /// It changed meanwhile, as this shows.
+    Changed(String),
 }
 
 /// What went wrong, and with how much of the source.
@@ -57,12 +67,6 @@ enum Scope {
     List,
 }
 
-/// One page, and how much of the rate limit remained after it.
-struct Answer {
-    page: Page,
-    low: Option<String>,
-}
-
 #[expect(clippy::disallowed_types, reason = "the one client of the Hetzner API")]
 impl Hetzner {
     /// Makes a client that trusts the system's certificate authorities (`SSL_CERT_FILE` and `SSL_CERT_DIR` are
@@ -70,13 +74,19 @@ impl Hetzner {
     ///
     /// # Errors
     /// A gap for all of Hetzner when this machine has no certificate authorities.
-    pub fn new(access: &Access) -> Known<Hetzner> {
+    pub fn new(access: &Access, deadline: Deadline) -> Known<Hetzner> {
         let plain = access.endpoint.starts_with("http://");
         let roots = if plain { RootCertStore::empty() } else { system_roots(&access.endpoint)? };
-        Hetzner::build(access, roots, Client::builder())
+        Hetzner::build(access, roots, Client::builder(), deadline)
     }
 
-    fn build(access: &Access, roots: RootCertStore, builder: ClientBuilder) -> Known<Hetzner> {
+    fn build(
+        access: &Access,
+        roots: RootCertStore,
+        builder: ClientBuilder,
+        deadline: Deadline,
+    ) -> Known<Hetzner> {
+        let connect = deadline.connect();
         let unusable = |what: String| Gap::new("hcloud", Why::NotConfigured, what);
         let endpoint = Url::parse(&access.endpoint)
             .map_err(|e| unusable(format!("the Hetzner endpoint is no URL: {e}")))?;
@@ -96,22 +106,23 @@ impl Hetzner {
             .tls_backend_preconfigured(tls)
             .https_only(!plain)
             .redirect(Policy::none())
-            .connect_timeout(CONNECT)
+            .connect_timeout(connect)
             .user_agent(concat!("kairos-doctor/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
         if plain {
             // A proxy would see the token.
             builder = builder.no_proxy();
         }
-        let client =
-            builder.build().map_err(|e| unusable(format!("the client cannot be built: {}", cause(&e))))?;
+        let client = builder
+            .build()
+            .map_err(|e| unusable(format!("the client cannot be built: {}", answer::cause(&e))))?;
         let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let proxy = PROXIES.into_iter().find(set).filter(|_| !plain);
         let token = access.token.clone();
-        Ok(Hetzner { client, endpoint, token, answered: AtomicBool::new(false), proxy })
+        Ok(Hetzner { client, endpoint, token, answered: AtomicBool::new(false), connect, proxy })
     }
 
-    /// Every object of one Hetzner need, over all pages.
+    /// Every object of one Hetzner need, over all pages. A list that changes while it is read is begun anew.
     ///
     /// # Errors
     /// A gap for `hcloud` when nothing of Hetzner can be had (token refused, out of reach, silent), so that it is one gap
@@ -120,11 +131,25 @@ impl Hetzner {
         let Origin::Hetzner(collection) = need.from else {
             return Err(Gap::new(need.key, Why::NotRead, "it is not a list of the Hetzner API"));
         };
+        let mut how = String::new();
+        for _ in 0..PASSES {
+            match self.pass(need, collection.path, deadline, meter).await? {
+                Pass::Whole(part) => return Ok(part),
+                Pass::Changed(what) => how = what,
+            }
+        }
+        let detail = format!("the list changed while it was being read, {PASSES} times in a row: {how}");
+        Err(Gap::new(need.key, Why::Changed, detail))
+    }
+
+    async fn pass(&self, need: &Need, path: &str, deadline: Deadline, meter: &Meter) -> Known<Pass> {
         let mut pages = Vec::new();
+        let mut seen: HashMap<ObjectRef, u32> = HashMap::new();
+        let mut total = None;
         let mut number = 1;
         loop {
             let answer = with_retries(deadline, || async {
-                match self.page(need, collection.path, number, deadline, meter).await {
+                match self.page(need, path, number, deadline, meter).await {
                     Err(failed) if failed.trouble.again => Err(failed.trouble),
                     settled => Ok(settled),
                 }
@@ -134,14 +159,53 @@ impl Hetzner {
                 Err(trouble) => return Err(self.gap(need, Failed { trouble, scope: Scope::Source })),
             };
             self.answered.store(true, Relaxed);
-            pages.push(answer.page.items);
-            let Some(next) = answer.page.next else { return Ok(need.join(pages)) };
-            let malformed = |detail: String| Gap::new(need.key, Why::Malformed, detail);
+            let page = answer.page;
+            // The pages are of different moments: an object that moves to a page that was read is never seen, and shows
+            // itself by another one that is seen twice.
+            let references = need.references(&page.items);
+            let empty = references.is_empty();
+            for reference in references {
+                if reference.name.is_empty() {
+                    let detail = "the Hetzner API answers with JSON of another kind: objects without a name";
+                    return Err(Gap::new(need.key, Why::Malformed, detail));
+                }
+                let what = format!("{} `{}`", reference.kind, reference.name);
+                if let Some(before) = seen.insert(reference, number) {
+                    return Ok(Pass::Changed(format!("{what} is on page {before} and on page {number}")));
+                }
+            }
+            if let (Some(before), Some(now)) = (total, page.total)
+                && before != now
+            {
+                return Ok(Pass::Changed(format!("there were {before}, then {now}")));
+            }
+            total = page.total.or(total);
+            pages.push(page.items);
+            let malformed = |how: String| {
+                Gap::new(
+                    need.key,
+                    Why::Malformed,
+                    format!("the pages of the Hetzner API lead nowhere: {how}"),
+                )
+            };
+            let Some(next) = page.next else {
+                return Ok(match total {
+                    Some(total) if total != seen.len() => {
+                        Pass::Changed(format!("{} of {total} were on the pages", seen.len()))
+                    }
+                    _ => Pass::Whole(need.join(pages)),
+                });
+            };
             let Ok(next) = next.parse::<u32>() else {
                 return Err(malformed(format!("page {number} names `{next}` as the next page")));
             };
             if next <= number {
                 return Err(malformed(format!("page {number} names page {next} as the next one")));
+            }
+            if empty {
+                return Err(malformed(format!(
+                    "page {number} is empty and names page {next} as the next one"
+                )));
             }
             if pages.len() as u32 == MOST_PAGES {
                 let detail = format!("there are more than {MOST_PAGES} pages of {PER_PAGE}");
@@ -155,126 +219,10 @@ impl Hetzner {
         }
     }
 
+    /// The one place from which anything is sent.
     #[expect(clippy::disallowed_methods, reason = "the one kind of request")]
-    async fn page(
-        &self,
-        need: &Need,
-        path: &str,
-        number: u32,
-        deadline: Deadline,
-        meter: &Meter,
-    ) -> Result<Answer, Failed> {
-        let limit = deadline.left().min(ANSWER);
-        if limit.is_zero() {
-            return Err(self.timed_out("was not asked: no time was left"));
-        }
-        let mut url = self.endpoint.clone();
-        url.set_path(&format!("{}/{path}", self.endpoint.path().trim_end_matches('/')));
-        url.set_query(Some(&format!("page={number}&per_page={PER_PAGE}")));
-        meter.request(format!("GET {}?{}", url.path(), url.query().unwrap_or_default()));
-        let exchange = async {
-            let mut response = self.client.get(url).send().await.map_err(|e| self.unreachable(&e))?;
-            let body = self.body(&mut response, meter).await?;
-            Ok((response, body))
-        };
-        let (response, body) = match deadline.within(ANSWER, exchange).await {
-            Some(exchange) => exchange?,
-            None if limit == ANSWER => {
-                return Err(self.timed_out(&format!("did not answer within {} s", ANSWER.as_secs())));
-            }
-            None => return Err(self.timed_out("did not answer in the time that was left")),
-        };
-        if response.status() != StatusCode::OK {
-            return Err(self.refusal(&response, &body));
-        }
-        let page = need.decode(&body).map_err(|e| {
-            let mut detail = format!("not what the Hetzner API promises: {e}");
-            if !body.trim_ascii_start().starts_with(b"{") {
-                detail += &format!(": {}", excerpt(self.without_token(&body).as_bytes()));
-            }
-            Failed { trouble: Trouble::new(Why::Malformed, detail), scope: Scope::List }
-        })?;
-        Ok(Answer { page, low: low(response.headers()) })
-    }
-
-    /// The body as far as it is allowed to go.
-    async fn body(&self, response: &mut Response, meter: &Meter) -> Result<Vec<u8>, Failed> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.unreachable(&e))? {
-            meter.bytes(chunk.len());
-            body.extend_from_slice(&chunk);
-            if body.len() > BODY_CAP {
-                let detail = format!("the answer is longer than {} MiB", BODY_CAP >> 20);
-                return Err(Failed { trouble: Trouble::new(Why::Malformed, detail), scope: Scope::List });
-            }
-        }
-        Ok(body)
-    }
-
-    /// What an answer other than 200 means.
-    fn refusal(&self, response: &Response, body: &[u8]) -> Failed {
-        let status = response.status();
-        let error = serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| envelope.error);
-        let code = error.as_ref().map_or("", |e| e.code.as_str());
-        let said = match &error {
-            Some(e) => format!("{} ({}, {})", e.message, e.code, status.as_u16()),
-            None => match excerpt(self.without_token(body).as_bytes()) {
-                text if text.is_empty() => format!("{status}, without a body"),
-                text => format!("{status}: {text}"),
-            },
-        };
-        let failed = |why, detail: String, scope| Failed { trouble: Trouble::new(why, detail), scope };
-        if status == StatusCode::UNAUTHORIZED || code == "unauthorized" {
-            let said = error.map_or(said, |e| e.message);
-            let detail = format!("the Hetzner API refuses the token (unauthorized): {said}");
-            return failed(Why::Forbidden, detail, Scope::Token);
-        }
-        if status == StatusCode::TOO_MANY_REQUESTS || code == "rate_limit_exceeded" {
-            let pause = header(response.headers(), &RETRY_AFTER).map(Duration::from_secs);
-            let mut detail = format!("the Hetzner API asks for a pause: {said}");
-            if let Some(pause) = pause {
-                detail += &format!("; retry after {} s", pause.as_secs());
-            }
-            let mut failed = failed(Why::RateLimited, detail, Scope::Source);
-            failed.trouble.after = pause;
-            failed.trouble.again = pause.is_none_or(|pause| pause <= PATIENCE);
-            return failed;
-        }
-        let detail = format!("the Hetzner API answers {said}");
-        match status.as_u16() {
-            403 => failed(Why::Forbidden, detail, Scope::List),
-            502..=504 => {
-                let failed = failed(Why::Unreachable, detail, Scope::Source);
-                Failed { trouble: failed.trouble.again(), ..failed }
-            }
-            500..=599 => failed(Why::Unreachable, detail, Scope::Source),
-            300..=399 => {
-                let detail = format!("the Hetzner API answers {status}; no redirect is followed");
-                failed(Why::Malformed, detail, Scope::List)
-            }
-            _ => failed(Why::Malformed, detail, Scope::List),
-        }
-    }
-
-    fn timed_out(&self, what: &str) -> Failed {
-        let trouble = Trouble::new(Why::TimedOut, format!("{} {what}", self.host()));
-        Failed { trouble, scope: Scope::Source }
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> Failed {
-        if error.is_timeout() {
-            return self.timed_out(&format!("did not accept a connection within {} s", CONNECT.as_secs()));
-        }
-        let (what, again) = match error.is_connect() {
-            true => ("cannot be reached", false),
-            false => ("broke the connection off", true),
-        };
-        let mut trouble = Trouble::new(Why::Unreachable, format!("{} {what}: {}", self.host(), cause(error)));
-        if let Some(proxy) = self.proxy {
-            trouble.detail += &format!(" ({proxy} is set)");
-        }
-        trouble.again = again;
-        Failed { trouble, scope: Scope::Source }
+    async fn send(&self, url: Url) -> reqwest::Result<Response> {
+        self.client.get(url).send().await
     }
 
     fn gap(&self, need: &Need, failed: Failed) -> Gap {
@@ -303,18 +251,6 @@ impl Hetzner {
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    error: Option<ApiError>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ApiError {
-    code: String,
-    message: String,
-}
-
 /// The certificate authorities of this machine, as `SSL_CERT_FILE`, `SSL_CERT_DIR` or the system's store give them.
 fn system_roots(endpoint: &str) -> Known<RootCertStore> {
     let loaded = rustls_native_certs::load_native_certs();
@@ -330,29 +266,6 @@ fn system_roots(endpoint: &str) -> Known<RootCertStore> {
         None => detail += ": install the package `ca-certificates`, or set SSL_CERT_FILE",
     }
     Err(Gap::new("hcloud", Why::Unreachable, detail))
-}
-
-/// In words, when so little of the rate limit remains that it should be left to the cluster's controllers.
-fn low(headers: &HeaderMap) -> Option<String> {
-    let remaining = header(headers, &HeaderName::from_static("ratelimit-remaining"))?;
-    let limit = header(headers, &HeaderName::from_static("ratelimit-limit"));
-    let low = remaining < LOW_WATER || limit.is_some_and(|limit| remaining < limit / 10);
-    let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
-    low.then(|| format!("{remaining}{of} requests are left, and the cloud controller needs them"))
-}
-
-fn header(headers: &HeaderMap, name: &HeaderName) -> Option<u64> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The innermost cause of an error, which names what happened; the outer ones repeat that there was an error.
-fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    // Only the outermost one shows an address.
-    if std::error::Error::source(error).is_none() { "unknown cause".into() } else { cause.to_string() }
 }
 
 #[cfg(test)]

@@ -163,10 +163,19 @@ async fn meet(at: SocketAddr, recorder: &Arc<Recorder>, deadline: Deadline) -> R
 fn unreachable(error: &io::Error) -> (Why, String) {
     let what = match error.kind() {
         io::ErrorKind::ConnectionRefused => "refuses the connection".into(),
+        io::ErrorKind::ConnectionReset => "resets the connection".into(),
         io::ErrorKind::TimedOut => return (Why::TimedOut, "did not accept a connection".into()),
         _ => format!("cannot be reached: {error}"),
     };
     (Why::Unreachable, what)
+}
+
+/// Whether that port takes connections at all: asked where a connection was not there in time, because it makes a
+/// difference whether nobody listens or somebody is stuck in the TLS handshake.
+#[expect(clippy::disallowed_types, reason = "it connects, and sends nothing")]
+pub async fn takes_connections(host: &str, port: u16, deadline: Deadline) -> bool {
+    let connected = deadline.within(deadline.connect() / 4, TcpStream::connect((host, port))).await;
+    matches!(connected, Some(Ok(_)))
 }
 
 /// What a handshake that came to no end says about the peer.
@@ -182,6 +191,9 @@ fn broken(error: &io::Error) -> (Why, String) {
         Some(e) => (Why::Malformed, format!("does not finish the handshake: {e}")),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             (Why::Unreachable, "closed the connection during the handshake".into())
+        }
+        None if error.kind() == io::ErrorKind::ConnectionReset => {
+            (Why::Unreachable, "resets the connection".into())
         }
         None => (Why::Unreachable, format!("broke the handshake off: {error}")),
     }
@@ -230,8 +242,14 @@ impl Recorder {
         let parsed = ParsedCertificate::try_from(der).map_err(|e| e.to_string())?;
         let algorithms = self.provider.signature_verification_algorithms.all;
         let at = UnixTime::since_unix_epoch(at);
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, rest, at, algorithms)
-            .map_err(|e| e.to_string())
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, rest, at, algorithms).map_err(|e| {
+            match e {
+                Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                    "no authority of the cluster is in its chain".into()
+                }
+                e => e.to_string(),
+            }
+        })
     }
 }
 

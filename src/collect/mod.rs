@@ -11,7 +11,9 @@ pub mod kubelet;
 pub mod kubernetes;
 #[cfg(test)]
 mod loopback;
+mod plainly;
 mod progress;
+mod room;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -132,7 +134,7 @@ async fn read_hetzner(
     progress: &Progress,
 ) -> Vec<Read> {
     let needs = plan.needs.iter().filter(|need| matches!(need.from, Origin::Hetzner(_)));
-    let api = access.as_ref().map_err(Gap::clone).and_then(Hetzner::new);
+    let api = access.as_ref().map_err(Gap::clone).and_then(|access| Hetzner::new(access, deadline));
     let lists = needs.map(async |need| match &api {
         Ok(api) => {
             let list = timed(need, meter, api.list(need, deadline, meter));

@@ -17,6 +17,7 @@ mod deploy;
 mod drift;
 mod evidence;
 mod exposition;
+mod faults;
 mod harmless;
 mod hostile;
 mod html_page;

@@ -31,7 +31,7 @@ fn access(endpoint: String) -> Access {
 }
 
 fn reader(fake: &Fake) -> Hetzner {
-    Hetzner::new(&access(format!("http://{}/v1", fake.address))).unwrap()
+    Hetzner::new(&access(format!("http://{}/v1", fake.address)), soon()).unwrap()
 }
 
 fn soon() -> Deadline {
@@ -48,7 +48,7 @@ async fn every_page_is_read_once() {
     let fake = Fake::start(|n, _| match n {
         1 => json(page(&["c", "a"], Some(2))),
         2 => json(page(&["b"], Some(3))),
-        _ => json(page(&["a", "d"], None)),
+        _ => json(page(&["d"], None)),
     })
     .await;
     let meter = Meter::default();
@@ -71,13 +71,53 @@ async fn pages_that_lead_nowhere_are_refused() {
         let fake = Fake::start(move |_, _| json(page(&["a"], Some(next)))).await;
         let gap = servers(&fake).await.unwrap_err();
         assert_eq!((&*gap.need, gap.why), ("hcloud.servers", Why::Malformed));
-        assert_eq!(gap.detail, format!("page 1 names page {next} as the next one").as_str());
+        assert_eq!(
+            gap.detail,
+            format!("the pages of the Hetzner API lead nowhere: page 1 names page {next} as the next one")
+                .as_str()
+        );
         assert_eq!(fake.heads().len(), 1);
     }
-    let fake = Fake::start(|n, _| json(page(&["a"], Some(n as u32 + 1)))).await;
+    let fake = Fake::start(|n, _| json(page(&[&n.to_string()], Some(n as u32 + 1)))).await;
     let gap = servers(&fake).await.unwrap_err();
     assert_eq!((gap.why, &*gap.detail), (Why::NotRead, "there are more than 200 pages of 50"));
     assert_eq!(fake.heads().len(), 200);
+}
+
+/// Two pages of `names`, which say how many there are.
+fn paged(number: usize, names: &[&str], total: usize) -> Reply {
+    let shown = if number == 1 { &names[..2] } else { &names[2..] };
+    let mut page: serde_json::Value = serde_json::from_str(&page(shown, (number == 1).then_some(2))).unwrap();
+    page["meta"]["pagination"]["total_entries"] = total.into();
+    json(page.to_string())
+}
+
+#[tokio::test]
+async fn a_list_that_changes_while_it_is_read_is_begun_anew() {
+    let number = |head: &str| if head.contains("page=2") { 2 } else { 1 };
+    // `d` moves to the first page after that was read, and `b` to the second one.
+    let fake = Fake::start(move |n, head| {
+        let order = if n == 2 { ["d", "a", "b", "c"] } else { ["a", "b", "c", "d"] };
+        paged(number(head), &order, 4)
+    })
+    .await;
+    assert_eq!(servers(&fake).await.unwrap(), ["a", "b", "c", "d"]);
+    assert_eq!(fake.heads().len(), 4);
+
+    // One is deleted: nothing is twice, and `c` is nowhere.
+    let fake = Fake::start(move |n, head| match n {
+        1 => paged(1, &["a", "b", "c", "d"], 4),
+        2 => paged(2, &["b", "c", "d"], 3),
+        _ => paged(number(head), &["b", "c", "d"], 3),
+    })
+    .await;
+    assert_eq!(servers(&fake).await.unwrap(), ["b", "c", "d"]);
+
+    let fake = Fake::start(move |n, head| paged(number(head), &["a", "b", "c", "d"], n)).await;
+    let gap = servers(&fake).await.unwrap_err();
+    assert_eq!((&*gap.need, gap.why), ("hcloud.servers", Why::Changed));
+    assert!(gap.detail.starts_with("the list changed while it was being read, 3 times in a row"));
+    assert_eq!(fake.heads().len(), 6);
 }
 
 #[tokio::test]
@@ -107,7 +147,7 @@ async fn a_pause_that_is_too_long_is_not_waited_for() {
     assert!(began.elapsed() < Duration::from_secs(2));
     assert_eq!((&*gap.need, gap.why), ("hcloud", Why::RateLimited));
     assert!(gap.detail.contains("limit of 3600 reached"), "{}", gap.detail);
-    assert!(gap.detail.ends_with("retry after 99999999 s"), "{}", gap.detail);
+    assert!(gap.detail.ends_with("it asks for a pause of more than a year"), "{}", gap.detail);
     assert_eq!(fake.heads().len(), 1);
 
     let fake = Fake::start(move |n, _| match n {
@@ -124,7 +164,8 @@ async fn a_gateway_in_trouble_is_asked_three_times() {
     let fake = Fake::start(move |_, _| status("502 Bad Gateway", &html)).await;
     let gap = servers(&fake).await.unwrap_err();
     assert_eq!((&*gap.need, gap.why), ("hcloud", Why::Unreachable));
-    assert!(gap.detail.starts_with("the Hetzner API answers 502 Bad Gateway: <html> <body><h1>Bad Gateway"));
+    let words = "502 (a proxy in between gets no proper answer from the server): HTML (\"Bad Gateway";
+    assert!(gap.detail.starts_with(&format!("the Hetzner API answers {words}")), "{}", gap.detail);
     assert!(gap.detail.len() < 300 && !gap.detail.contains(TOKEN), "{}", gap.detail);
     assert_eq!(fake.heads().len(), 3);
 }
@@ -140,7 +181,7 @@ async fn once_something_was_answered_a_failure_is_that_list_alone() {
     hetzner.list(&Server::NEED, soon(), &Meter::default()).await.unwrap();
     let gap = hetzner.list(&Network::NEED, soon(), &Meter::default()).await.unwrap_err();
     assert_eq!((&*gap.need, gap.why), ("hcloud.networks", Why::Unreachable));
-    assert_eq!(gap.detail, "the Hetzner API answers 500 Internal Server Error, without a body");
+    assert_eq!(gap.detail, "the Hetzner API answers 500 (the server failed inside), without a body");
 }
 
 #[tokio::test]
@@ -149,7 +190,7 @@ async fn other_refusals_say_what_the_api_said() {
     let fake = Fake::start(move |_, _| status("410 Gone", body)).await;
     let gap = servers(&fake).await.unwrap_err();
     assert_eq!((&*gap.need, gap.why), ("hcloud.servers", Why::Malformed));
-    assert_eq!(gap.detail, "the Hetzner API answers it is gone (deprecated_api_endpoint, 410)");
+    assert_eq!(gap.detail, "the Hetzner API answers 410 (it is gone): it is gone (deprecated_api_endpoint)");
 
     let elsewhere = || vec![("location", "http://127.0.0.1:1/elsewhere".to_string())];
     let fake = Fake::start(move |_, _| Send("302 Found".into(), elsewhere(), String::new())).await;
@@ -161,11 +202,11 @@ async fn other_refusals_say_what_the_api_said() {
 #[tokio::test]
 async fn wrong_json_is_malformed() {
     for (body, says) in [
-        (r#"{"servers": [{"id": "#, "EOF"),
+        (r#"{"servers": [{"id": "#, "JSON that ends in the middle"),
         (r#"{"server": []}"#, "no `servers`"),
         (r#"{"servers": {"a": 1}}"#, "invalid type"),
         ("<html>welcome to the guest network</html>", "welcome to the guest network"),
-        ("", "EOF"),
+        ("", "answers with nothing"),
     ] {
         let fake = Fake::start(move |_, _| json(body)).await;
         let gap = servers(&fake).await.unwrap_err();
@@ -180,7 +221,10 @@ async fn an_endless_body_is_cut() {
     let hetzner = reader(&fake);
     let deadline = Deadline::after(Duration::from_secs(30));
     let gap = hetzner.list(&Server::NEED, deadline, &Meter::default()).await.unwrap_err();
-    assert_eq!((gap.why, &*gap.detail), (Why::Malformed, "the answer is longer than 32 MiB"));
+    assert_eq!(
+        (gap.why, &*gap.detail),
+        (Why::Malformed, "the Hetzner API does not end its answer: it is longer than 16 MiB")
+    );
 }
 
 #[tokio::test]
@@ -192,11 +236,13 @@ async fn a_silent_peer_ends_with_the_deadline() {
     let gap = hetzner.list(&Server::NEED, deadline, &meter).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(1));
     assert_eq!((&*gap.need, gap.why), ("hcloud", Why::TimedOut));
-    let says = format!("http://{} did not answer in the time that was left", fake.address);
-    assert_eq!(gap.detail, says.as_str());
+    let says = format!("http://{} gave no answer within 75 ms", fake.address);
+    assert_eq!(gap.detail, says.as_str(), "others have the rest of the time");
     let gap = hetzner.list(&Network::NEED, deadline, &meter).await.unwrap_err();
     assert_eq!((&*gap.need, gap.why), ("hcloud", Why::TimedOut));
-    assert_eq!(meter.log().len(), 1, "without time nothing is asked");
+    let asked = meter.log().len();
+    hetzner.list(&Location::NEED, deadline, &meter).await.unwrap_err();
+    assert_eq!(meter.log().len(), asked, "without time nothing is asked");
 }
 
 #[tokio::test]
@@ -257,7 +303,7 @@ async fn the_server_must_prove_itself() {
         if trusted {
             roots.add(own.der().clone()).unwrap();
         }
-        let hetzner = Hetzner::build(&access, roots.clone(), Client::builder().no_proxy()).unwrap();
+        let hetzner = Hetzner::build(&access, roots.clone(), Client::builder().no_proxy(), soon()).unwrap();
         match hetzner.list(&Server::NEED, soon(), &Meter::default()).await {
             Ok(part) => assert!(trusted && Server::NEED.len(&part) == 1),
             Err(gap) => {
@@ -272,14 +318,14 @@ async fn the_server_must_prove_itself() {
 
 #[test]
 fn a_token_never_goes_out_in_the_clear() {
-    let gap = Hetzner::new(&access("http://192.0.2.1/v1".into())).err().unwrap();
+    let gap = Hetzner::new(&access("http://192.0.2.1/v1".into()), soon()).err().unwrap();
     assert_eq!(gap.detail, "the Hetzner endpoint would send the token in the clear");
 }
 
 #[test]
 fn it_can_run_as_a_task_of_its_own() {
     fn sendable<T: std::marker::Send>(_: T) {}
-    let hetzner = Hetzner::new(&access("http://127.0.0.1:1/v1".into())).unwrap();
+    let hetzner = Hetzner::new(&access("http://127.0.0.1:1/v1".into()), soon()).unwrap();
     sendable(hetzner.list(&Server::NEED, soon(), &Meter::default()));
 }
 
@@ -300,7 +346,7 @@ async fn in_environment(endpoint: &str, vars: &[(&str, &str)]) -> String {
 #[tokio::test]
 async fn child() {
     let Ok(endpoint) = std::env::var("TEST_ENDPOINT") else { return };
-    let gap = match Hetzner::new(&access(endpoint)) {
+    let gap = match Hetzner::new(&access(endpoint), soon()) {
         Ok(hetzner) => hetzner.list(&Server::NEED, soon(), &Meter::default()).await.err(),
         Err(gap) => Some(gap),
     };

@@ -23,7 +23,7 @@ use kube::Config;
 use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use rustls::pki_types::CertificateDer;
 
-use super::budget::{ANSWER, CONNECT, Deadline};
+use super::budget::{ANSWER, Deadline};
 
 /// What the command line says about it.
 #[derive(Clone, Debug, Default)]
@@ -141,7 +141,7 @@ pub async fn load(
     let client_not_after = credentials::client_not_after(&user, &place)?;
     config.auth_info = user;
     // No answer is waited for without end, and only our own retries, which are capped, are made.
-    config.connect_timeout = Some(CONNECT);
+    config.connect_timeout = Some(deadline.connect());
     config.read_timeout = Some(ANSWER);
     config.write_timeout = Some(ANSWER);
     config.reset_reader_on_write = true;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use http::header::{HeaderMap, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use kairos_doctor_checks::facts::{Text, Why};
@@ -10,12 +9,15 @@ use kube::client::Body;
 use serde::Deserialize;
 
 use super::Kubernetes;
-use super::failure::Failure;
-use crate::collect::budget::{ANSWER, BODY_CAP, Trouble, excerpt, with_retries};
+use super::failure::{Failure, NO_CONNECTION};
+use crate::collect::budget::{BODY_CAP, Came, LONGEST_PAUSE, Trouble, with_retries};
 use crate::collect::guard::Get;
+use crate::collect::kubelet::takes_connections;
+use crate::collect::plainly;
+use crate::collect::room::Room;
 
-/// Of an error's body no more is read than this.
-const ERROR_CAP: usize = 64 * 1024;
+/// Of an error's body, and of a version, no more is read than this.
+const SMALL_CAP: usize = 64 * 1024;
 
 pub(super) struct Answer {
     pub status: StatusCode,
@@ -24,6 +26,8 @@ pub(super) struct Answer {
     /// The body ended before the cap.
     pub whole: bool,
     after: Option<Duration>,
+    /// Given back when the body is.
+    _room: Room,
 }
 
 /// A `metav1.Status`, as far as it is read.
@@ -34,19 +38,30 @@ pub(super) struct Status {
     pub reason: Option<Text>,
 }
 
+impl Status {
+    pub fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
+}
+
 impl Kubernetes {
     /// Asks once.
     ///
     /// # Errors
     /// When nothing came back, or not all of it, in time.
     pub(super) async fn ask_once(&self, get: &Get) -> Result<Answer, Failure> {
-        self.limited(async {
+        let came = Came::default();
+        self.limited(&came, async {
             let response = self.send(get).await?;
+            came.bytes(0);
             let (head, body) = response.into_parts();
-            let cap = if head.status == StatusCode::OK { BODY_CAP } else { ERROR_CAP };
-            let (body, whole) = read(body, cap).await?;
+            let is_list = head.status == StatusCode::OK && get.path() != "/version";
+            let cap = if is_list { BODY_CAP } else { SMALL_CAP };
+            let mut room = Room::default();
+            let (body, whole) = read(body, cap, &came, &mut room).await?;
             self.meter.bytes(body.len());
-            Ok(Answer { status: head.status, body, whole, after: retry_after(&head.headers) })
+            let after = plainly::retry_after(&head.headers);
+            Ok(Answer { status: head.status, body, whole, after, _room: room })
         })
         .await
     }
@@ -75,15 +90,33 @@ impl Kubernetes {
     /// Holds one request to the time that one answer, and the whole run, may take.
     pub(super) async fn limited<T>(
         &self,
+        came: &Came,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let limit = ANSWER.min(self.deadline.left());
+        let limit = self.deadline.answer().min(self.deadline.left());
         if limit.is_zero() {
             return Err(Failure::new("timed-out", "the time of the run was up before it was asked"));
         }
-        let late =
-            || Failure::new("timed-out", format!("no full answer within {:.1} s", limit.as_secs_f64()));
-        self.deadline.within(limit, work).await.unwrap_or_else(|| Err(late()))
+        let late = || Failure::new("timed-out", came.late(self.deadline, limit));
+        match self.deadline.within(limit, work).await {
+            None => Err(late()),
+            Some(Err(failure)) if failure.detail == NO_CONNECTION => Err(self.no_connection().await),
+            Some(done) => done,
+        }
+    }
+
+    /// How far a connection came that was not there in time.
+    async fn no_connection(&self) -> Failure {
+        let within = plainly::short(self.deadline.connect());
+        let detail = match self.setup.proxy() {
+            // What the proxy reached is not known.
+            Some(_) => format!("there was no connection within {within}"),
+            None if takes_connections(&self.setup.host, self.setup.port, self.deadline).await => {
+                format!("takes connections and does not finish the TLS handshake within {within}")
+            }
+            None => format!("takes no connection within {within}"),
+        };
+        Failure::new("timed-out", detail)
     }
 }
 
@@ -98,25 +131,27 @@ impl Answer {
         matches!(self.status.as_u16(), 429 | 502 | 503 | 504)
     }
 
-    /// What the server said: the Status's message, or the beginning of whatever else came.
+    /// What the server said: the Status's message, or what else came.
     pub fn said(&self) -> Text {
-        let object = self.body.trim_ascii_start().starts_with(b"{");
+        let begins = self.body.trim_ascii_start();
         let message = self.status().message.unwrap_or_default();
-        if !message.is_empty() || object {
+        if !message.is_empty() || begins.is_empty() || begins.starts_with(b"{") {
             return message;
         }
-        Text::new(&excerpt(&self.body))
+        Text::new(&plainly::body(&self.body))
     }
 
     pub fn status(&self) -> Status {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// `403: pods is forbidden: …`
+    /// `403: pods is forbidden: …`, `503 (not ready, or overloaded): apiserver not ready`.
     pub fn line(&self) -> String {
         let said = self.said();
         let code = self.status.as_u16();
-        if said.is_empty() { code.to_string() } else { format!("{code}: {said}") }
+        let words = plainly::status(code).map(|words| format!(" ({words})")).unwrap_or_default();
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        format!("{code}{words}{said}{}", plainly::pause(self.after))
     }
 
     /// What an answer that is not the one hoped for means.
@@ -128,42 +163,41 @@ impl Answer {
             _ => Why::Malformed,
         };
         let mut trouble = Trouble::new(why, format!("{} was answered {}", asked(get), self.line()));
-        trouble.again = self.is_passing();
+        // A server that asks for a long pause is spared.
+        trouble.again = self.is_passing() && self.after.is_none_or(|after| after <= LONGEST_PAUSE);
         trouble.after = self.after;
         trouble
     }
 
     /// An answer of 200 that cannot be read. Of JSON nothing is quoted: it may hold anything.
     pub fn unreadable(&self, get: &Get, error: &serde_json::Error) -> Trouble {
-        let what = if self.body.trim_ascii_start().starts_with(b"{") {
-            format!("JSON of another shape (line {}, column {})", error.line(), error.column())
-        } else {
-            format!("no JSON: {}", Text::new(&excerpt(&self.body)))
-        };
+        let what = plainly::undecodable(&self.body, error);
         Trouble::new(Why::Malformed, format!("{} was answered with {what}", asked(get)))
     }
 }
 
 /// The body up to the cap, and whether it ended there.
-pub(super) async fn read(mut body: Body, cap: usize) -> Result<(Vec<u8>, bool), Failure> {
+pub(super) async fn read(
+    mut body: Body,
+    cap: usize,
+    came: &Came,
+    room: &mut Room,
+) -> Result<(Vec<u8>, bool), Failure> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| Failure::of(&e))?;
+        let frame = frame.map_err(|e| Failure::of(&e).in_body())?;
         let Some(data) = frame.data_ref() else { continue };
+        came.bytes(data.len());
         if bytes.len() + data.len() > cap {
             return Ok((bytes, false));
         }
+        room.for_bytes(bytes.len() + data.len()).await;
         bytes.extend_from_slice(data);
     }
     Ok((bytes, true))
 }
 
 /// The beginning of an error's body.
-pub(super) async fn read_error(body: Body) -> Result<Vec<u8>, Failure> {
-    Ok(read(body, ERROR_CAP).await?.0)
-}
-
-/// Seconds; the date form is not used by API servers.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+pub(super) async fn read_error(body: Body, came: &Came) -> Result<Vec<u8>, Failure> {
+    Ok(read(body, SMALL_CAP, came, &mut Room::default()).await?.0)
 }

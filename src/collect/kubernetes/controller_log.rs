@@ -18,7 +18,9 @@ use super::Kubernetes;
 use super::ask::{Status, read, read_error};
 use super::failure::Failure;
 use super::log_probe::is_forbidden;
+use crate::collect::budget::Came;
 use crate::collect::guard::{Get, LOG_BYTES};
+use crate::collect::room::Room;
 
 /// More than this is not read: what was asked for, and a little for a server that counts otherwise.
 const CAP: usize = LOG_BYTES + 4096;
@@ -61,7 +63,8 @@ impl Kubernetes {
             previous,
             ..ControllerLog::default()
         };
-        match self.limited(self.log_or_refusal(&get)).await {
+        let came = Came::default();
+        match self.limited(&came, self.log_or_refusal(&get, &came)).await {
             Ok(Answer::Log(lines)) => {
                 log.status = StatusCode::OK.as_u16().into();
                 log.lines = lines;
@@ -80,14 +83,14 @@ impl Kubernetes {
         Some(log)
     }
 
-    async fn log_or_refusal(&self, get: &Get) -> Result<Answer, Failure> {
+    async fn log_or_refusal(&self, get: &Get, came: &Came) -> Result<Answer, Failure> {
         let response = self.send(get).await?;
         let code = response.status();
         if !code.is_success() {
-            let body = read_error(response.into_body()).await?;
+            let body = read_error(response.into_body(), came).await?;
             return Ok(Answer::Refusal(code, from_slice(&body).unwrap_or_default()));
         }
-        let (body, whole) = read(response.into_body(), CAP).await?;
+        let (body, whole) = read(response.into_body(), CAP, came, &mut Room::default()).await?;
         self.meter.bytes(body.len());
         if !whole {
             return Err(Failure::new(

@@ -3,6 +3,7 @@
 //! Source: kubernetes `staging/src/k8s.io/api/apidiscovery/v2/types.go` and `apimachinery/pkg/apis/meta/v1/types.go`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 
 use http::StatusCode;
 use kairos_doctor_checks::facts::Resource;
@@ -73,6 +74,7 @@ impl Kubernetes {
     pub(super) async fn served(&self) -> Option<&Served> {
         let ask = async || {
             let answer = self.ask(&Get::groups()).await.ok()?;
+            self.no_groups.store(answer.status == StatusCode::NOT_FOUND, Relaxed);
             if answer.status != StatusCode::OK || !answer.whole {
                 return None;
             }
@@ -102,6 +104,12 @@ impl Served {
             (name, group.versions.into_iter().map(of).collect())
         };
         Some(Served(groups.into_iter().map(of_group).collect()))
+    }
+
+    /// It is said to be there, resource and all.
+    pub(super) fn lists(&self, resource: &Resource) -> bool {
+        let versions = self.0.get(resource.group).into_iter().flatten();
+        versions.flat_map(|version| version.resources.iter().flatten()).any(|name| name == resource.plural)
     }
 
     pub(super) fn choose(&self, resource: &Resource) -> Choice {

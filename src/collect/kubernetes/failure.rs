@@ -8,6 +8,7 @@ use rustls::AlertDescription as Alert;
 
 use crate::collect::budget::Trouble;
 use crate::collect::guard::Refused;
+use crate::collect::plainly::{self, causes};
 
 /// A request that got no answer.
 #[derive(Debug)]
@@ -36,6 +37,14 @@ impl Failure {
             .unwrap_or_else(|| Failure::new("unreachable", root_cause(error)))
     }
 
+    /// The same, of a body that had begun.
+    pub fn in_body(mut self) -> Failure {
+        if self.again {
+            self.detail = "the connection was cut in the middle of the answer".into();
+        }
+        self
+    }
+
     pub fn trouble(&self, asked: &str) -> Trouble {
         let why = match self.outcome {
             "timed-out" => Why::TimedOut,
@@ -48,24 +57,12 @@ impl Failure {
     }
 }
 
+/// What a connection is that was not there in time, until it is known how far it got.
+pub(super) const NO_CONNECTION: &str = "no connection in time";
+
 /// The words of the innermost cause, which are those that tell.
 pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-/// The error and its causes, outermost first. What an `io::Error` wraps is no `source` of it, but belongs to the chain.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
-    let mut chain: Vec<&'a (dyn Error + 'static)> = vec![error];
-    // Chains are short; the bound is for one that would turn in a circle.
-    while chain.len() < 32 {
-        let last = *chain.last().expect("it begins with one");
-        let inner = last.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| last.source()) {
-            Some(next) => chain.push(next),
-            None => break,
-        }
-    }
-    chain
 }
 
 fn by_guard(error: &(dyn Error + 'static)) -> Option<Failure> {
@@ -91,9 +88,10 @@ fn by_tls(error: &(dyn Error + 'static)) -> Option<Failure> {
             | Alert::CertificateRequired,
         ) => Failure::new("unauthorized", error.to_string()),
         rustls::Error::InvalidMessage(_) => {
-            Failure::new("not-kubernetes", "what answers there does not speak TLS")
+            let words = plainly::tls(error, "").unwrap_or_else(|| "does not speak TLS".into());
+            Failure::new("not-kubernetes", format!("what answers there {words}"))
         }
-        _ => Failure::new("tls", error.to_string()),
+        _ => Failure::new("tls", plainly::tls(error, "the kubeconfig does not name").unwrap_or_else(|| error.to_string())),
     })
 }
 
@@ -106,7 +104,7 @@ fn by_io(error: &(dyn Error + 'static)) -> Option<Failure> {
     let said = |outcome, detail: &str| Some(Failure::new(outcome, detail));
     match kind {
         ConnectionRefused => said("refused", "the connection was refused"),
-        TimedOut => said("timed-out", "no connection or no answer in time"),
+        TimedOut => said("timed-out", NO_CONNECTION),
         HostUnreachable | NetworkUnreachable => said("unreachable", "there is no route to it"),
         ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof => {
             Some(Failure { again: true, ..Failure::new("unreachable", "the connection was cut") })

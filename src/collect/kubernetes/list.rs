@@ -1,6 +1,7 @@
 //! All objects of one need, page by page.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 
 use http::StatusCode;
 use kairos_doctor_checks::facts::kubelet::ClusterCa;
@@ -8,13 +9,15 @@ use kairos_doctor_checks::facts::{Gap, Kind, Known, Need, Origin, Page, Part, Re
 use tokio::task::spawn_blocking;
 
 use super::Kubernetes;
-use super::ask::{Answer, asked};
+use super::ask::{Answer, Status, asked};
 use super::discovery::Choice;
 use crate::collect::budget::{BODY_CAP, Trouble};
 use crate::collect::guard::{Get, PageOf};
 
 /// When a page is larger than what is read of a body.
-const SMALLER_PAGE: usize = 100;
+const SMALLER_PAGES: [usize; 2] = [100, 10];
+/// So many pages in a row may be empty, as they may where a field is selected.
+const MOST_EMPTY: usize = 8;
 /// More pages than the largest cluster has; a server that never ends is left here.
 const MOST_PAGES: usize = 2000;
 
@@ -25,9 +28,24 @@ const LARGE: usize = 64 * 1024;
 enum Pass {
     All(Part),
     /// 404: the resource, or the one object, is not there.
-    Absent(Trouble),
-    /// 410: the list has to be begun anew.
+    Absent(Absence),
+    /// 410, or pages that show one object twice: the list has to be begun anew.
     Expired(Trouble),
+}
+
+/// An answer of 404.
+struct Absence {
+    trouble: Trouble,
+    status: Status,
+    body: Vec<u8>,
+}
+
+impl Absence {
+    /// In the words that a path without a handler gets, or a group without that resource.
+    fn is_of_an_api_server(&self) -> bool {
+        self.body.trim_ascii() == b"404 page not found"
+            || self.status.message() == "the server could not find the requested resource"
+    }
 }
 
 impl Kubernetes {
@@ -59,17 +77,30 @@ impl Kubernetes {
                 return Err(Gap::new(need.key, Why::NotRead, detail));
             }
         };
-        let mut absent = None;
+        let mut absent = Ok(need.join(Vec::new()));
         for version in versions {
             match self.whole_list(need, version).await {
                 Ok(Ok(part)) => return Ok(part),
-                Ok(Err(trouble)) => absent = Some(trouble),
+                Ok(Err(_)) if absent.is_err() => {}
+                Ok(Err(absence)) if self.believes(&resource, &absence).await => {}
+                Ok(Err(Absence { trouble, .. })) => absent = Err(trouble.gap(need.key)),
                 Err(trouble) => return Err(trouble.gap(need.key)),
             }
         }
-        match absent {
-            Some(trouble) if !resource.custom && resource.only.is_none() => Err(trouble.gap(need.key)),
-            _ => Ok(need.join(Vec::new())),
+        absent
+    }
+
+    /// Whether 404 means that there is none, and not that something in between knows no better.
+    async fn believes(&self, resource: &Resource, absence: &Absence) -> bool {
+        match resource.only {
+            Some((_, name)) => absence.status.message().contains(&format!("\"{name}\" not found")),
+            None if resource.custom => {
+                let listed = self.served().await.is_some_and(|served| served.lists(resource));
+                // Every API server has a list of groups.
+                let has_groups = !self.no_groups.load(Relaxed);
+                !listed && has_groups && absence.is_of_an_api_server()
+            }
+            None => false,
         }
     }
 
@@ -84,11 +115,11 @@ impl Kubernetes {
     }
 
     /// The list in one version, begun anew once when it expires on the way; `Ok(Err(_))` when it is not there.
-    async fn whole_list(&self, need: &'static Need, version: &str) -> Result<Result<Part, Trouble>, Trouble> {
+    async fn whole_list(&self, need: &'static Need, version: &str) -> Result<Result<Part, Absence>, Trouble> {
         for begun_anew in [false, true] {
             match self.pass(need, version).await? {
                 Pass::All(part) => return Ok(Ok(part)),
-                Pass::Absent(trouble) => return Ok(Err(trouble)),
+                Pass::Absent(absence) => return Ok(Err(absence)),
                 Pass::Expired(trouble) if begun_anew => return Err(trouble),
                 Pass::Expired(_) => {}
             }
@@ -99,6 +130,7 @@ impl Kubernetes {
     async fn pass(&self, need: &'static Need, version: &str) -> Result<Pass, Trouble> {
         let mut pages = Vec::new();
         let mut seen: HashSet<String> = HashSet::new();
+        let (mut firsts, mut empty) = (HashSet::new(), 0);
         let mut limit = PageOf::FIRST.limit;
         let mut after: Option<String> = None;
         while pages.len() < MOST_PAGES {
@@ -107,23 +139,50 @@ impl Kubernetes {
             let answer = self.ask(&get).await?;
             match answer.status {
                 StatusCode::OK => {}
-                StatusCode::NOT_FOUND => return Ok(Pass::Absent(answer.trouble(&get))),
-                StatusCode::GONE if after.is_some() => return Ok(Pass::Expired(answer.trouble(&get))),
+                StatusCode::NOT_FOUND => {
+                    let (trouble, status) = (answer.trouble(&get), answer.status());
+                    return Ok(Pass::Absent(Absence { trouble, status, body: answer.body }));
+                }
+                StatusCode::GONE if after.is_some() => {
+                    let what =
+                        format!("{} changes faster than it can be read: {}", asked(&get), answer.line());
+                    return Ok(Pass::Expired(Trouble::new(Why::Changed, what)));
+                }
                 _ => return Err(answer.trouble(&get)),
             }
             if !answer.whole {
-                if limit > SMALLER_PAGE && need_is_paged(need) {
-                    limit = SMALLER_PAGE;
-                    continue;
+                match SMALLER_PAGES.into_iter().find(|smaller| *smaller < limit) {
+                    Some(smaller) if need_is_paged(need) => limit = smaller,
+                    _ => return Err(too_large(&get, limit)),
                 }
-                return Err(too_large(&get, limit));
+                continue;
             }
             let (answer, page) = self.decode(need, answer).await;
             let page = page.map_err(|e| answer.unreadable(&get, &e))?;
             drop(answer);
+            let first = need.first(&page.items);
+            if first.as_ref().is_some_and(|first| !is_one(need, &first.name)) {
+                let detail = format!("{} was answered with JSON of another kind", asked(&get));
+                return Err(Trouble::new(Why::Malformed, detail));
+            }
+            // A server that begins again and again is not followed.
+            empty = if first.is_none() { empty + 1 } else { 0 };
+            if first.is_some_and(|first| !firsts.insert(first)) {
+                return Ok(Pass::Expired(twice(&get)));
+            }
+            if empty > MOST_EMPTY {
+                let detail = format!("{} gives empty pages, and always a next one", asked(&get));
+                return Err(Trouble::new(Why::Malformed, detail));
+            }
             pages.push(page.items);
             match page.next {
-                None => return Ok(Pass::All(need.join(pages))),
+                None => {
+                    let shown: usize = pages.iter().map(|page| need.len(page)).sum();
+                    let part = need.join(pages);
+                    // What stands on two pages stands where another object should be.
+                    let whole = need.len(&part) == shown;
+                    return Ok(if whole { Pass::All(part) } else { Pass::Expired(twice(&get)) });
+                }
                 Some(token) if seen.contains(&token) => {
                     let detail = format!("{} gave the same `continue` token twice", asked(&get));
                     return Err(Trouble::new(Why::Malformed, detail));
@@ -157,6 +216,20 @@ impl Kubernetes {
     }
 }
 
+/// Pages of a list are of one moment, so that no object is on two of them.
+fn twice(get: &Get) -> Trouble {
+    let detail = format!("{} shows the same objects on several pages", asked(get));
+    Trouble::new(Why::Malformed, detail)
+}
+
+/// Whether it may be of that need, which may be for one object only. Every object has a name.
+fn is_one(need: &Need, name: &str) -> bool {
+    match need.from {
+        Origin::Kubernetes(Resource { only: Some((_, wanted)), .. }) => name == wanted,
+        _ => !name.is_empty(),
+    }
+}
+
 fn need_is_paged(need: &'static Need) -> bool {
     matches!(need.from, Origin::Kubernetes(Resource { only: None, .. }))
 }
@@ -172,6 +245,6 @@ fn too_large(get: &Get, limit: usize) -> Trouble {
     let cap = BODY_CAP / (1024 * 1024);
     Trouble::new(
         Why::Malformed,
-        format!("{}: a page of {limit} is too large (more than {cap} MiB)", asked(get)),
+        format!("{} does not end its answer: {limit} objects are more than {cap} MiB", asked(get)),
     )
 }

@@ -14,6 +14,7 @@ use serde_json::from_slice;
 use super::Kubernetes;
 use super::ask::{Status, read_error};
 use super::failure::Failure;
+use crate::collect::budget::Came;
 use crate::collect::guard::Get;
 
 /// On this many nodes at most.
@@ -52,7 +53,8 @@ impl Kubernetes {
             container: container.into(),
             ..LogProbe::default()
         };
-        match self.limited(self.answer(&get)).await {
+        let came = Came::default();
+        match self.limited(&came, self.answer(&get, &came)).await {
             Ok((code, status)) => {
                 probe.status = code.as_u16().into();
                 probe.reason = status.reason.unwrap_or_default();
@@ -67,14 +69,14 @@ impl Kubernetes {
         Some(probe)
     }
 
-    async fn answer(&self, get: &Get) -> Result<(StatusCode, Status), Failure> {
+    async fn answer(&self, get: &Get, came: &Came) -> Result<(StatusCode, Status), Failure> {
         let response = self.send(get).await?;
         let code = response.status();
         // A body of 2xx is the log.
         if code.is_success() {
             return Ok((code, Status::default()));
         }
-        let body = read_error(response.into_body()).await?;
+        let body = read_error(response.into_body(), came).await?;
         Ok((code, from_slice(&body).unwrap_or_default()))
     }
 }

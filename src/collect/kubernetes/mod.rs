@@ -12,6 +12,7 @@ mod reach;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use kairos_doctor_checks::facts::kubelet::ApiServer;
 use kairos_doctor_checks::facts::{Gap, Known, Part};
@@ -42,6 +43,8 @@ pub struct Kubernetes {
     deadline: Deadline,
     reach: OnceCell<Reach>,
     served: OnceCell<Option<Served>>,
+    /// `/apis` was answered 404: what answers is not all of an API server.
+    no_groups: AtomicBool,
     authority: OnceCell<Known<Authority>>,
     /// Turns at decoding: more at once than there are threads to do it would only hold more memory.
     decoding: Semaphore,
@@ -80,6 +83,7 @@ pub async fn connect(setup: Setup, deadline: Deadline, meter: Arc<Meter>) -> Res
         deadline,
         reach: OnceCell::new(),
         served: OnceCell::new(),
+        no_groups: AtomicBool::new(false),
         authority: OnceCell::new(),
         decoding: Semaphore::new(DECODING),
         meter,

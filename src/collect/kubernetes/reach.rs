@@ -13,8 +13,9 @@ use tokio::net::lookup_host;
 use super::ask::Answer;
 use super::failure::Failure;
 use super::{Kubernetes, Reach};
-use crate::collect::budget::{CONNECT, Trouble, with_retries};
+use crate::collect::budget::{Trouble, with_retries};
 use crate::collect::guard::{Get, PageOf};
+use crate::collect::plainly;
 
 /// One answer to `GET /version`, judged.
 struct Judged {
@@ -61,7 +62,7 @@ impl Kubernetes {
                 (addresses, Some(unresolved)) => (addresses, unresolved),
             }
         };
-        let judged = patient(judged, begun.elapsed(), self.deadline.left());
+        let judged = patient(judged, begun.elapsed(), self.deadline.answer());
         let detail = match self.setup.proxy() {
             Some(proxy) if judged.outcome != "answered" => {
                 format!("{} (through the proxy {proxy})", judged.detail)
@@ -93,11 +94,17 @@ impl Kubernetes {
             let detail = format!("the name `{host}` {why}");
             (Vec::new(), Some(Judged { outcome: "unresolved", detail, version: None }))
         };
-        let found = match self.deadline.within(CONNECT, lookup_host((host, self.setup.port))).await {
-            Some(Ok(found)) => found,
-            Some(Err(e)) => return unresolved(format!("does not resolve: {e}")),
-            None => return unresolved(format!("was not resolved within {} s", CONNECT.as_secs())),
-        };
+        let found =
+            match self.deadline.within(self.deadline.connect(), lookup_host((host, self.setup.port))).await {
+                Some(Ok(found)) => found,
+                Some(Err(e)) => return unresolved(format!("does not resolve: {e}")),
+                None => {
+                    return unresolved(format!(
+                        "was not resolved within {}",
+                        plainly::short(self.deadline.connect())
+                    ));
+                }
+            };
         let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         addresses.sort_unstable();
         addresses.dedup();
@@ -152,9 +159,7 @@ impl Kubernetes {
             200 => match version(answer) {
                 Some((version, detail)) => Judged { outcome: "answered", detail, version: Some(version) },
                 None => {
-                    let said = answer.said();
-                    let shown = if said.is_empty() { "JSON without a gitVersion" } else { &said };
-                    let detail = format!("GET /version was answered with {shown}");
+                    let detail = format!("GET /version was answered with {}", not_a_version(answer));
                     Judged { outcome: "not-kubernetes", detail, version: None }
                 }
             },
@@ -179,22 +184,30 @@ fn version(answer: &Answer) -> Option<(Part, String)> {
     (!version.is_empty()).then(|| (part, format!("Kubernetes {version}")))
 }
 
-/// One gap for all needs: it is one thing that is missing.
+/// What came in place of a version.
+fn not_a_version(answer: &Answer) -> String {
+    match Version::NEED.decode(&answer.body) {
+        _ if !answer.whole => "a body that does not end".into(),
+        Ok(_) => "JSON without a gitVersion".into(),
+        Err(e) => plainly::undecodable(&answer.body, &e),
+    }
+}
+
 /// A server is silent only when it was waited for. Where the run's own time was up before that, nothing was learned of it.
-fn patient(judged: Judged, waited: Duration, left: Duration) -> Judged {
-    let cut_short =
-        left.is_zero() && waited < PATIENCE && matches!(judged.outcome, "timed-out" | "unresolved");
+fn patient(judged: Judged, waited: Duration, timeout: Duration) -> Judged {
+    let cut_short = timeout < PATIENCE && matches!(judged.outcome, "timed-out" | "unresolved");
     if !cut_short {
         return judged;
     }
     let detail =
-        format!("the time of the run was up after {} ms; give it more with --timeout", waited.as_millis());
+        format!("the time for it was up after {} ms; give it more with --timeout", waited.as_millis());
     Judged { outcome: "not-asked", detail, version: None }
 }
 
 /// Connection, handshake and answer of an API server on another continent take about so long.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// One gap for all needs: it is one thing that is missing.
 fn gap(server: &ApiServer) -> Gap {
     let why = match &*server.outcome {
         "timed-out" | "not-asked" => Why::TimedOut,

@@ -64,14 +64,16 @@ fn whatever_the_api_answers_it_is_asked_for_pages_of_the_listed_lists() {
             let list =
                 line(head).1.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
             let (status, header, next) = &script[number % script.len()];
-            let body = json!({list: [{"id": 1, "name": "a", "next": "http://trap/"}],
+            let body = json!({list: [{"id": number, "name": number.to_string(), "next": "http://trap/"}],
                 "meta": {"pagination": {"next_page": next, "last_page": 3}}, "links": {"next": "http://trap/"}});
             let body = body.to_string().replace("trap", &trapped);
             answer(&format!("{status} X"), &header.replace("trap", &trapped), &body)
         });
         let token = SecretString::from(TOKEN);
         let endpoint = format!("{}/v1", server.url());
-        let api = Hetzner::new(&Access { token, endpoint, context: None, notes: vec![] }).expect("a client");
+        let deadline = Deadline::after(Duration::from_secs(20));
+        let access = Access { token, endpoint, context: None, notes: vec![] };
+        let api = Hetzner::new(&access, deadline).expect("a client");
         let meter = Meter::default();
         runtime.block_on(async {
             for need in needs() {

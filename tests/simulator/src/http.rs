@@ -2,24 +2,26 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::TcpListener;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, VARY};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-use crate::options::{Fault, Source};
+use crate::body::{self, End, Payload};
+use crate::fault::Fault;
+use crate::options::Source;
+use crate::paging;
 use crate::shared::Shared;
 use crate::socket::Counted;
 
@@ -44,6 +46,17 @@ impl Ask {
     pub fn parameter(&self, name: &str) -> Option<String> {
         let pairs = form_urlencoded::parse(self.query.as_bytes());
         pairs.filter(|(key, _)| key == name).map(|(_, value)| value.into_owned()).last()
+    }
+
+    /// Sets a query parameter, or takes it away.
+    pub fn set_parameter(&mut self, name: &str, value: Option<&str>) {
+        let pairs = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key != name);
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(pairs);
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+        self.query = query.finish();
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -80,6 +93,13 @@ impl Answer {
         self
     }
 
+    /// The first half of it, as if that were all.
+    fn half(mut self) -> Answer {
+        self.body.truncate(self.body.len() / 2);
+        self.packed = None;
+        self
+    }
+
     /// Copies of it share what compressing gives.
     pub fn packed_once(mut self) -> Answer {
         self.packed = Some(Arc::default());
@@ -107,10 +127,11 @@ pub(crate) async fn serve<S: Site>(
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (acceptor, site, shared) = (acceptor.clone(), site.clone(), shared.clone());
         tokio::spawn(async move {
-            let stream = Counted::new(stream, shared.log.clone(), S::SOURCE);
+            let mut stream = Counted::new(stream, shared.log.clone(), S::SOURCE);
             let reset = stream.reset();
             match shared.faults.on_connect(S::SOURCE) {
                 Some(Fault::Silent) => return hold(stream).await,
+                Some(Fault::NotTls) => return plain_http(&mut stream).await,
                 Some(_) => return reset.store(true, Relaxed),
                 None => {}
             }
@@ -145,7 +166,7 @@ async fn handle<S: Site>(
     reset: &AtomicBool,
 ) -> Result<Response<Payload>, HungUp> {
     let (head, body) = request.into_parts();
-    let ask = Ask {
+    let mut ask = Ask {
         method: head.method.to_string(),
         path: head.uri.path().to_string(),
         query: head.uri.query().unwrap_or_default().to_string(),
@@ -159,27 +180,54 @@ async fn handle<S: Site>(
     let mut end = End::Complete;
     let answer = match shared.faults.strike(S::SOURCE, &ask.path) {
         None => site.answer(&ask).await,
-        Some(Fault::Silent) => match pending::<Infallible>().await {},
-        Some(Fault::Refuse | Fault::Reset) => {
+        // a certificate is presented before anything is asked
+        Some(Fault::Certificate(_)) => site.answer(&ask).await,
+        Some(Fault::Silent | Fault::Stall) => match pending::<Infallible>().await {},
+        Some(Fault::Refuse | Fault::Reset | Fault::NotTls) => {
             reset.store(true, Relaxed);
             return Err(HungUp);
         }
         Some(Fault::HangUp) => return Err(HungUp),
-        Some(Fault::Truncate) => {
-            end = End::Break;
+        Some(fault @ (Fault::Truncate | Fault::ResetBody | Fault::StallBody | Fault::Drip)) => {
+            // set before the end, and no harm when the client ends it first
+            reset.store(*fault == Fault::ResetBody, Relaxed);
+            end = match fault {
+                Fault::StallBody => End::Stall,
+                Fault::Drip => End::Drip,
+                _ => End::Break,
+            };
             site.answer(&ask).await
+        }
+        Some(Fault::HalfJson) => site.answer(&ask).await.half(),
+        Some(Fault::Nested) => Answer::new(200, "application/json", body::nested(&ask.path)),
+        Some(fault @ (Fault::Endless | Fault::GzipBomb)) => return Ok(flood(fault)),
+        Some(Fault::Typed(content_type)) => {
+            Answer { content_type: (*content_type).into(), ..site.answer(&ask).await }
         }
         Some(Fault::Status { code, content_type, headers, body }) => {
             let answer = Answer::new(*code, content_type, body.clone());
             headers.iter().fold(answer, |answer, (name, value)| answer.with(name, value))
         }
         Some(Fault::Html502) => Answer::new(502, "text/html", HTML_502),
+        Some(Fault::Pages(pages)) => paging::answer(*pages, &mut ask, site, &shared.pages).await,
     };
     shared.served(&answer.body);
     let response = response(answer, &ask, shared.gzip_from, end);
-    let (status, sent) = (response.status().as_u16(), response.body().data.as_ref().map_or(0, Bytes::len));
+    let (status, sent) = (response.status().as_u16(), response.body().sent());
     shared.log.update(number, |request| (request.status, request.sent) = (status, sent));
     Ok(response)
+}
+
+/// More than anybody should take.
+fn flood(fault: &Fault) -> Response<Payload> {
+    let mut response =
+        Response::new(if *fault == Fault::Endless { Payload::endless() } else { Payload::bomb() });
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if *fault == Fault::GzipBomb {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
 }
 
 const HTML_502: &str = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n\
@@ -200,13 +248,12 @@ fn response(answer: Answer, ask: &Ask, gzip_from: usize, end: End) -> Response<P
         builder = builder.header(CONTENT_ENCODING, "gzip").header(VARY, "Accept-Encoding");
     }
     let declared = body.len() as u64;
-    if end == End::Break {
+    if matches!(end, End::Break | End::Stall) {
         body.truncate(body.len() / 2);
     }
-    let data = (!body.is_empty()).then_some(body);
     // a fault may name a header that cannot be sent: then it goes out without any
-    builder.body(Payload { data, declared, end, flushed: false }).unwrap_or_else(|_| {
-        let mut bare = Response::new(Payload { data: None, declared: 0, end: End::Complete, flushed: true });
+    builder.body(Payload::new(body, declared, end)).unwrap_or_else(|_| {
+        let mut bare = Response::new(Payload::new(Bytes::new(), 0, End::Complete));
         *bare.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
         bare
     })
@@ -218,50 +265,13 @@ fn gzip(body: &[u8]) -> Bytes {
     packed.expect("memory takes every write").into()
 }
 
-/// How a body ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    Complete,
-    /// The connection ends before the promised length is there.
-    Break,
-}
-
-/// A body that can end before its time.
-struct Payload {
-    data: Option<Bytes>,
-    declared: u64,
-    end: End,
-    flushed: bool,
-}
-
-impl Body for Payload {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if let Some(data) = self.data.take() {
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        match self.end {
-            End::Complete => Poll::Ready(None),
-            End::Break if !self.flushed => {
-                // what was handed over is sent when the body has nothing more for the moment
-                self.flushed = true;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-            End::Break => Poll::Ready(Some(Err(io::Error::other("a fault ends the body")))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.end == End::Complete
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.declared)
+/// What Go's HTTP server says to a TLS client.
+pub(crate) async fn plain_http(stream: &mut Counted) {
+    let mut hello = [0; 4096];
+    let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n";
+    // both fail only when the peer went away
+    if stream.read(&mut hello).await.is_ok() {
+        let _ = stream.write_all(text).await;
+        let _ = stream.shutdown().await;
     }
 }

@@ -12,9 +12,10 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 
-use crate::http::hold;
-use crate::options::{Fault, KubeletPort, Source};
-use crate::pki::{Authority, Names, Signed};
+use crate::fault::Fault;
+use crate::http::{hold, plain_http};
+use crate::options::{KubeletPort, Source};
+use crate::pki::{self, Authority, Names, Signed};
 use crate::pod_logs::PodLogs;
 use crate::shared::Shared;
 use crate::socket::{Counted, Port};
@@ -83,6 +84,10 @@ fn manner(
 ) -> Result<Manner, String> {
     if shared.faults.refuses(Source::Kubelet, node.name()) {
         return Ok(Manner::Closed);
+    }
+    if let Some(flaw) = shared.faults.flaw(Source::Kubelet, node.name()) {
+        let signed = pki::flawed(ca, good(node.name(), ips), Some(flaw))?;
+        return signed.serve_clients_of(ca).map(Manner::Tls);
     }
     let good = || ca.sign(&good(node.name(), ips))?.serve_clients_of(ca).map(Manner::Tls);
     let Some(item) = item else { return good() };
@@ -185,18 +190,18 @@ async fn answer(
 ) {
     let fault = shared.faults.strike(Source::Kubelet, path);
     match fault {
-        Some(Fault::Silent) => return hold(stream).await,
+        Some(Fault::Silent | Fault::Stall) => return hold(stream).await,
         Some(Fault::Refuse | Fault::Reset) => return stream.reset().store(true, Relaxed),
         // The connection ends inside the handshake; what was sent is read, or the end would be a reset.
         Some(Fault::Truncate) => return drop(stream.read(&mut [0; 4096]).await),
         // it speaks HTTP where TLS is expected
-        Some(Fault::Status { .. } | Fault::Html502) => return http(&mut stream).await,
-        Some(Fault::HangUp) | None => {}
+        Some(Fault::Status { .. } | Fault::Html502 | Fault::NotTls) => return plain_http(&mut stream).await,
+        Some(_) | None => {}
     }
     let config = match &listener.manner {
         Manner::Tls(config) => config.clone(),
         Manner::Silent => return hold(stream).await,
-        Manner::Http => return http(&mut stream).await,
+        Manner::Http => return plain_http(&mut stream).await,
         Manner::Closed => return,
     };
     let Ok(mut stream) = TlsAcceptor::from(config).accept(stream).await else { return };
@@ -244,15 +249,4 @@ fn reply(head: &[u8], known: bool, logs: &PodLogs) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
-}
-
-/// What Go's HTTP server says to a TLS client.
-async fn http(stream: &mut Counted) {
-    let mut hello = [0; 4096];
-    let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTPS request to an HTTP server.\n";
-    // both fail only when the peer went away
-    if stream.read(&mut hello).await.is_ok() {
-        let _ = stream.write_all(text).await;
-        let _ = stream.shutdown().await;
-    }
 }

@@ -1,6 +1,8 @@
 //! Serves a recorded cluster on this machine: a Kubernetes API that enforces the shipped RBAC, a Hetzner API, and one TLS
 //! kubelet for each address of each node. Whatever the needs read is served; see [`Simulator::start`].
 
+mod body;
+mod fault;
 mod hetzner;
 mod http;
 mod inflate;
@@ -9,6 +11,7 @@ mod kubelets;
 mod kubernetes;
 mod log;
 mod options;
+mod paging;
 mod pki;
 mod pod_logs;
 mod rbac;
@@ -29,12 +32,13 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+pub use fault::{Fault, Flaw, Pages};
 use http::{Site, serve};
 use kept::Kept;
 use kubelets::Addresses;
 pub use kubernetes::kinds::kind;
 pub use log::{Bytes, Request};
-pub use options::{Fault, KubeletPort, Options, Source, Target};
+pub use options::{KubeletPort, Options, Source, Target};
 use pki::Names;
 pub use pki::{Authority, Pem};
 use pod_logs::PodLogs;
@@ -259,7 +263,8 @@ fn open<S: Site>(
     let port = Port::bind(Ipv4Addr::LOCALHOST.into(), 0, open).map_err(|e| e.to_string())?;
     let number = port.address().map_err(|e| e.to_string())?.port();
     let addresses = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-    let tls = authority.sign(&Names::new("simulated", &["localhost", "kubernetes"], &addresses))?.serve()?;
+    let names = Names::new("simulated", &["localhost", "kubernetes"], &addresses);
+    let tls = pki::flawed(authority, names, shared.faults.flaw(S::SOURCE, ""))?.serve()?;
     match port {
         Port::Open(listener) => drop(runtime.spawn(serve(listener, tls, Arc::new(site), shared.clone()))),
         closed @ Port::Closed { .. } => drop(runtime.spawn(http::hold(closed))),

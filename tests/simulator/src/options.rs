@@ -1,7 +1,6 @@
 //! What a simulated cluster does other than serve what is in the bundle.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-
+use crate::fault::Fault;
 use crate::pki::Authority;
 
 /// How to serve a bundle. The default serves it as a real cluster would.
@@ -125,88 +124,5 @@ impl Target {
     pub fn times(mut self, times: u32) -> Target {
         self.times = Some(times);
         self
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The port is closed. For a path, where the connection is open already: the same as [`Fault::Reset`].
-    Refuse,
-    /// Accepts and never answers.
-    Silent,
-    /// Drops the connection with a TCP reset.
-    Reset,
-    /// Ends the connection in good order when it was asked; a kubelet does so after the handshake.
-    HangUp,
-    /// Promises the whole body and ends the connection after half of it.
-    Truncate,
-    Status {
-        code: u16,
-        content_type: String,
-        headers: Vec<(String, String)>,
-        body: String,
-    },
-    /// What a proxy in between says.
-    Html502,
-}
-
-impl Fault {
-    /// A JSON answer with that status.
-    pub fn json(code: u16, body: impl Into<String>) -> Fault {
-        Fault::Status {
-            code,
-            content_type: "application/json".into(),
-            headers: Vec::new(),
-            body: body.into(),
-        }
-    }
-}
-
-/// The faults of one run, with how often each still strikes.
-pub(crate) struct Faults(Vec<(Target, Fault, AtomicU32)>);
-
-impl Faults {
-    pub fn new(faults: &[(Target, Fault)]) -> Faults {
-        let left = |target: &Target| AtomicU32::new(target.times.unwrap_or(u32::MAX));
-        Faults(faults.iter().map(|(t, f)| (t.clone(), f.clone(), left(t))).collect())
-    }
-
-    /// The fault that strikes this request.
-    pub fn strike(&self, source: Source, path: &str) -> Option<&Fault> {
-        let meets = |t: &Target| t.source == source && path.starts_with(&t.prefix);
-        let spend = |left: u32| match left {
-            0 => None,
-            u32::MAX => Some(u32::MAX),
-            left => Some(left - 1),
-        };
-        let strikes = |left: &AtomicU32| left.fetch_update(Relaxed, Relaxed, spend).is_ok();
-        self.0.iter().find(|(target, _, left)| meets(target) && strikes(left)).map(|(_, fault, _)| fault)
-    }
-
-    /// The port stays closed for the whole run.
-    pub fn refuses(&self, source: Source, path: &str) -> bool {
-        self.0.iter().any(|(t, f, _)| {
-            t.source == source && path.starts_with(&t.prefix) && t.times.is_none() && *f == Fault::Refuse
-                // of an HTTP source only the whole can be closed
-                && (t.prefix.is_empty() || source == Source::Kubelet)
-        })
-    }
-
-    /// That node's kubelet never answers.
-    pub fn silences(&self, node: &str) -> bool {
-        let first =
-            self.0.iter().find(|(t, _, _)| t.source == Source::Kubelet && node.starts_with(&t.prefix));
-        first.is_some_and(|(t, f, _)| t.times.is_none() && *f == Fault::Silent)
-    }
-
-    /// The fault that strikes a connection to this source before a byte is read.
-    pub fn on_connect(&self, source: Source) -> Option<&Fault> {
-        let whole = |t: &Target, f: &Fault| {
-            t.source == source
-                && t.prefix.is_empty()
-                && matches!(f, Fault::Silent | Fault::Reset | Fault::Refuse)
-        };
-        let first = self.0.iter().find(|(t, _, _)| t.source == source)?;
-        whole(&first.0, &first.1).then(|| self.strike(source, "")).flatten()
     }
 }

@@ -19,6 +19,8 @@ use rustls::{RootCertStore, ServerConfig};
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::fault::Flaw;
+
 /// 2020 and 2120, in seconds: what stands where a bundle says nothing.
 const BEGINNING: i64 = 1_577_836_800;
 const END: i64 = 4_733_510_400;
@@ -200,6 +202,23 @@ impl Signed {
             .and_then(|builder| builder.with_client_cert_verifier(clients).with_single_cert(chain, key))
             .map_err(|e| e.to_string())?;
         Ok(Arc::new(config))
+    }
+}
+
+/// A certificate with that flaw, or a good one.
+pub(crate) fn flawed(authority: &Authority, names: Names, flaw: Option<Flaw>) -> Result<Signed, String> {
+    match flaw {
+        None => authority.sign(&names),
+        Some(Flaw::SelfSigned) => Signed::by_itself(&names),
+        Some(Flaw::Expired) => {
+            // an hour more, so that it is three days for as long as a test may take
+            let ago = |hours: i64| Timestamp::now().as_second() - hours * 3600;
+            let at = |hours| Timestamp::from_second(ago(hours)).map_err(|e| e.to_string());
+            authority.sign(&Names { not_before: Some(at(400 * 24)?), not_after: Some(at(73)?), ..names })
+        }
+        Some(Flaw::OtherHost) => {
+            authority.sign(&Names::new("elsewhere", &["elsewhere.example"], &[[192, 0, 2, 1].into()]))
+        }
     }
 }
 

@@ -4,13 +4,17 @@ use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::fault::Faults;
 use crate::log::Log;
-use crate::options::{Faults, Options};
+use crate::options::Options;
+use crate::paging::Turns;
 use crate::pod_logs::PodLogs;
 
 pub(crate) struct Shared {
     pub log: Arc<Log>,
     pub faults: Faults,
+    /// What faults of pages have to remember.
+    pub pages: Turns,
     pub gzip_from: usize,
     /// What the kubelets have to give.
     pub logs: PodLogs,
@@ -26,6 +30,7 @@ impl Shared {
         Shared {
             log: Arc::default(),
             faults: Faults::new(&options.faults),
+            pages: Turns::default(),
             gzip_from: options.gzip_from,
             logs,
             canaries: canaries.iter().cloned().collect(),

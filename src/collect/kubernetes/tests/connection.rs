@@ -67,6 +67,17 @@ async fn a_silent_server_ends_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_does_not_end_is_told_from_a_port_that_takes_nobody() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let authority = trust(&Authority::new().pem());
+    let kubernetes = client_of(&url, &authority, "token: x", &[], Duration::from_secs(3)).await;
+    let (fact, gap) = outcome(&kubernetes).await;
+    assert_eq!((&*fact.outcome, gap.why), ("timed-out", Why::TimedOut));
+    assert_eq!(fact.detail, "takes connections and does not finish the TLS handshake within 1.2 s");
+}
+
+#[tokio::test]
 async fn too_little_time_says_nothing_of_the_server() {
     let server = Loopback::serve(|_| Reply::Silence).await;
     let url = format!("http://{}", server.address);
@@ -91,13 +102,16 @@ async fn answers_that_are_not_the_hoped_for_one() {
     let html = "<html><head><title>502 Bad Gateway</title></head></html>";
     let (server, gap) = outcome_of(move |_| reply_with(502, "content-type: text/html\r\n", html)).await;
     assert_eq!((&*server.outcome, gap.why), ("failing", Why::Unreachable));
-    assert!(server.detail.contains("502: <html>"), "{}", server.detail);
+    assert!(server.detail.contains("HTML (\"502 Bad Gateway\") and not JSON"), "{}", server.detail);
     let (server, gap) = outcome_of(|_| status(401, "Unauthorized", "Unauthorized")).await;
     assert_eq!((&*server.outcome, gap.why), ("unauthorized", Why::Forbidden));
     let (server, _) = outcome_of(|_| reply(200, "<html>Welcome</html>")).await;
     assert_eq!(
         (&*server.outcome, &*server.detail),
-        ("not-kubernetes", "GET /version was answered with <html>Welcome</html>")
+        (
+            "not-kubernetes",
+            "GET /version was answered with HTML (\"Welcome\") and not JSON: a proxy or login page in between?"
+        )
     );
     let (server, _) = outcome_of(|_| reply(200, r#"{"version":"3","secret":"not-to-be-seen"}"#)).await;
     assert_eq!((&*server.outcome, server.detail.contains("gitVersion")), ("not-kubernetes", true));

@@ -19,11 +19,11 @@ const DISCOVERED: &str = r#"{"kind":"APIGroupDiscoveryList","items":[
      "resources":[{"resource":"gateways"}]}]}]}"#;
 
 #[tokio::test]
-async fn pages_are_put_together_sorted_and_once_each() {
+async fn pages_are_put_together_and_sorted() {
     let server = serve(|target| match target {
         "/api/v1/pods?limit=500" => list(&["c", "b"], "token/+="),
         "/api/v1/pods?limit=500&continue=token%2F%2B%3D" => list(&[], "second"),
-        "/api/v1/pods?limit=500&continue=second" => list(&["a", "b"], ""),
+        "/api/v1/pods?limit=500&continue=second" => list(&["a"], ""),
         _ => reply(404, ""),
     })
     .await;
@@ -33,7 +33,8 @@ async fn pages_are_put_together_sorted_and_once_each() {
 
 #[tokio::test]
 async fn a_repeated_token_ends_the_list() {
-    let server = serve(|_| list(&["a"], "again")).await;
+    let times = AtomicUsize::new(0);
+    let server = serve(move |_| list(&[&times.fetch_add(1, Relaxed).to_string()], "again")).await;
     let gap = read(&server, &Pod::NEED).await.err().unwrap();
     assert_eq!((&*gap.need, gap.why), ("pods", Why::Malformed));
     assert_eq!(gap.detail, "GET /api/v1/pods gave the same `continue` token twice");
@@ -56,7 +57,10 @@ async fn an_expired_token_begins_the_list_anew_once() {
     let gap = gap_of(&Pod::NEED, expire(9, times)).await;
     assert_eq!(
         (gap.why, &*gap.detail),
-        (Why::Malformed, "GET /api/v1/pods was answered 410: the token is too old")
+        (
+            Why::Changed,
+            "GET /api/v1/pods changes faster than it can be read: 410 (it is gone): the token is too old"
+        )
     );
 }
 
@@ -65,12 +69,53 @@ async fn a_body_without_end_is_left_and_a_smaller_page_tried() {
     let server = serve(|_| Reply::Endless).await;
     let gap = read(&server, &Pod::NEED).await.err().unwrap();
     assert_eq!(gap.why, Why::Malformed);
-    assert!(gap.detail.contains("a page of 100 is too large"), "{}", gap.detail);
-    assert_eq!(server.targets()[1..], ["/api/v1/pods?limit=500", "/api/v1/pods?limit=100"]);
+    assert!(gap.detail.contains("does not end its answer: 10 objects"), "{}", gap.detail);
+    let asked = [500, 100, 10].map(|limit| format!("/api/v1/pods?limit={limit}"));
+    assert_eq!(server.targets()[1..], asked);
 
     let server =
         serve(|target| if target.contains("limit=500") { Reply::Endless } else { list(&["a"], "") }).await;
     assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a"]);
+}
+
+#[tokio::test]
+async fn pages_that_show_the_same_again_are_no_list() {
+    // The second page is the first one, and the objects of the second one are nowhere.
+    let server = serve(|target| match target.split_once("continue=") {
+        None => list(&["a", "b"], "one"),
+        Some((_, "one")) => list(&["a", "b"], "two"),
+        _ => list(&["e"], ""),
+    })
+    .await;
+    let gap = read(&server, &Pod::NEED).await.err().unwrap();
+    assert_eq!(
+        (gap.why, &*gap.detail),
+        (Why::Malformed, "GET /api/v1/pods shows the same objects on several pages")
+    );
+    let times = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&times);
+    let server = serve(move |_| list(&[], &count.fetch_add(1, Relaxed).to_string())).await;
+    let gap = read(&server, &Pod::NEED).await.err().unwrap();
+    assert!(gap.detail.contains("gives empty pages"), "{}", gap.detail);
+    assert!(times.load(Relaxed) < 20, "a server that never ends is left soon");
+}
+
+#[tokio::test]
+async fn a_404_of_somebody_else_is_no_empty_list() {
+    // It is said to be served, and a proxy says that nothing is there.
+    let gap = gap_of(&Gateway::NEED, |target| {
+        if target == "/apis" { reply(200, DISCOVERED) } else { reply(404, "404 page not found") }
+    })
+    .await;
+    assert_eq!((&*gap.need, gap.why), ("gateways", Why::Malformed));
+    // Without the list of groups only an API server's words count, and every API server has that list.
+    let html = "<html><title>Not Found</title></html>";
+    for apis in [403, 404] {
+        let body = if apis == 403 { html } else { "404 page not found" };
+        let answer = move |target: &str| reply(if target == "/apis" { apis } else { 404 }, body);
+        let gap = gap_of(&HelmChart::NEED, answer).await;
+        assert_eq!((&*gap.need, gap.why), ("helmcharts", Why::Malformed), "{apis}");
+    }
 }
 
 #[tokio::test]
@@ -83,15 +128,19 @@ async fn each_failure_is_one_sentence() {
     let html = format!("<html>\n <title>502</title>{}</html>", "x".repeat(5000));
     let gap = gap_of(&Pod::NEED, move |_| reply_with(502, "content-type: text/html\r\n", &html)).await;
     assert_eq!(gap.why, Why::Unreachable);
-    assert!(gap.detail.starts_with("GET /api/v1/pods was answered 502: <html> <title>502</title>xxx"));
+    let words = "502 (a proxy in between gets no proper answer from the server): HTML (\"502\") and not JSON";
+    assert!(gap.detail.starts_with(&format!("GET /api/v1/pods was answered {words}")), "{}", gap.detail);
     assert!(gap.detail.chars().count() < 260);
     let gap = gap_of(&Pod::NEED, |_| reply(200, r#"{"items":[{"metadata":"not-to-be-seen"}]}"#)).await;
     assert_eq!(gap.why, Why::Malformed);
     assert!(gap.detail.contains("JSON of another shape (line 1"), "{}", gap.detail);
     let gap = gap_of(&Pod::NEED, |_| reply(200, "<html>log in</html>")).await;
-    assert!(gap.detail.contains("no JSON: <html>log in</html>"), "{}", gap.detail);
+    assert!(gap.detail.contains("HTML (\"log in\") and not JSON"), "{}", gap.detail);
     let gap = gap_of(&Pod::NEED, |_| reply(404, "")).await;
-    assert_eq!((gap.why, &*gap.detail), (Why::Malformed, "GET /api/v1/pods was answered 404"));
+    assert_eq!(
+        (gap.why, &*gap.detail),
+        (Why::Malformed, "GET /api/v1/pods was answered 404 (nothing is there)")
+    );
     let gap = gap_of(&Pod::NEED, |_| Reply::Cut).await;
     assert_eq!((gap.why, &*gap.detail), (Why::Unreachable, "GET /api/v1/pods: the connection was cut"));
 }
@@ -127,8 +176,10 @@ async fn what_passes_is_asked_again_but_not_for_long() {
     let kubernetes = client_of(&url, "", "token: x", &[], Duration::from_secs(2)).await;
     let begun = Instant::now();
     let gap = kubernetes.list(&Pod::NEED).await.err().unwrap();
-    assert_eq!((gap.why, &*gap.detail), (Why::RateLimited, "GET /api/v1/pods was answered 429"));
+    let words = "GET /api/v1/pods was answered 429 (too many requests); it asks for a pause of 24 h";
+    assert_eq!((gap.why, &*gap.detail), (Why::RateLimited, words));
     assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(server.targets().len(), 2, "who asks for a long pause is not asked again");
 }
 
 #[tokio::test]
@@ -140,7 +191,10 @@ async fn a_list_that_is_not_answered_ends_at_the_deadline() {
     let gap = kubernetes.list(&Pod::NEED).await.err().unwrap();
     assert_eq!((&*gap.need, gap.why), ("pods", Why::TimedOut));
     assert!(begun.elapsed() < Duration::from_secs(3));
+    // One list has half of the time, so that others have the rest.
     let gap = kubernetes.list(&Node::NEED).await.err().unwrap();
+    assert!(gap.detail.contains("gave no answer"), "{}", gap.detail);
+    let gap = kubernetes.list(&Service::NEED).await.err().unwrap();
     assert!(gap.detail.contains("before it was asked"), "{}", gap.detail);
 }
 

@@ -121,12 +121,17 @@ fn after(items: &[Value], token: &str) -> Result<usize, Box<Answer>> {
     let token: Value = serde_json::from_slice(&json)
         .map_err(|_| invalid("invalid character looking for beginning of value"))?;
     let start = token["start"].as_str().unwrap_or_default().trim_end_matches('\0');
-    let expired = "The provided continue parameter is too old to display a consistent list result. You can start a new \
-                   list without the continue parameter.";
     match items.iter().position(|item| key(item) == start) {
         Some(position) => Ok(position + 1),
-        None => Err(Box::new(status::failure(410, Some("Expired"), None, expired))),
+        None => Err(Box::new(expired())),
     }
+}
+
+/// What a token that is too old is answered with.
+pub(crate) fn expired() -> Answer {
+    let message = "The provided continue parameter is too old to display a consistent list result. You can start a new \
+                   list without the continue parameter.";
+    status::failure(410, Some("Expired"), None, message)
 }
 
 /// How many items this page has: fewer than asked for when the seed says so.

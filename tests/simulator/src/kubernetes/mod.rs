@@ -35,6 +35,7 @@ pub(crate) struct ApiServer {
     pub kept: Kept,
 }
 
+pub(crate) use list::expired;
 pub(crate) use verify::ClusterCa;
 
 impl Site for ApiServer {

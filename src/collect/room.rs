@@ -1,0 +1,43 @@
+//! Memory for bodies: small ones at will, large ones in turns, so that a server that sends without end to every request does
+//! not take more than is known.
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::yield_now;
+
+/// Bodies up to this size need no turn.
+pub const SMALL: usize = 512 * 1024;
+/// Bodies up to this size are read four at a time, larger ones one at a time.
+const MIDDLE: usize = 4 * 1024 * 1024;
+
+/// How much is read in one go.
+const STEP: usize = 64 * 1024;
+
+static MIDDLE_TURNS: Semaphore = Semaphore::const_new(4);
+static LARGE_TURNS: Semaphore = Semaphore::const_new(1);
+
+/// The turns that one body has taken; given back when it is dropped. Whoever waits for the second kind has the first, so
+/// nobody waits for somebody who waits.
+#[derive(Default)]
+pub struct Room {
+    had: usize,
+    middle: Option<SemaphorePermit<'static>>,
+    large: Option<SemaphorePermit<'static>>,
+}
+
+impl Room {
+    /// Waits until a body may grow to so many bytes. Lets others have their turn with the processor: what unpacks to much
+    /// would otherwise keep all other answers waiting.
+    pub async fn for_bytes(&mut self, bytes: usize) {
+        if bytes / STEP != self.had / STEP {
+            yield_now().await;
+        }
+        self.had = bytes;
+        const OPEN: &str = "it is never closed";
+        if bytes > SMALL && self.middle.is_none() {
+            self.middle = Some(MIDDLE_TURNS.acquire().await.expect(OPEN));
+        }
+        if bytes > MIDDLE && self.large.is_none() {
+            self.large = Some(LARGE_TURNS.acquire().await.expect(OPEN));
+        }
+    }
+}
