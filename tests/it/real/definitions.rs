@@ -98,17 +98,35 @@ pub fn undefined(releases: &[Release]) -> Vec<String> {
     custom().iter().filter(|r| !known(r) && !defined(r)).map(named).collect()
 }
 
-/// Defines the custom resources of those groups: each as the first release has it, or to take anything.
-pub fn define(server: &Server, groups: &BTreeSet<&str>) {
+/// Defines the custom resources of those groups: each as the first release has it, or to take anything, and of the owner
+/// whose labels and annotations it has among the recorded ones.
+pub fn define(server: &Server, groups: &BTreeSet<&str>, recorded: &Value) {
     let definition = |resource: &Resource| {
         let of_release = |release: &Release| release.definition(resource);
         let published = RELEASES.as_ref().and_then(|all| all.iter().find_map(of_release));
         let may_lack = RELEASES.is_none() || UNPUBLISHED.contains(&&*named(resource));
         assert!(published.is_some() || may_lack, "no release defines {}", named(resource));
-        published.unwrap_or_else(|| takes_anything(resource))
+        let mut definition = published.unwrap_or_else(|| takes_anything(resource));
+        let mut all = recorded.as_array().into_iter().flatten();
+        if let Some(was) = all.find(|d| d["metadata"]["name"] == named(resource)) {
+            owned_as(&mut definition, was);
+        }
+        definition
     };
     let wanted = custom().into_iter().filter(|resource| groups.contains(resource.group));
     install(server, &wanted.map(|resource| definition(&resource)).collect::<Vec<_>>());
+}
+
+/// Adds the recorded labels and annotations that the publisher leaves to whoever installs it: Helm's, for one.
+fn owned_as(definition: &mut Value, recorded: &Value) {
+    for field in ["labels", "annotations"] {
+        for (key, value) in recorded["metadata"][field].as_object().into_iter().flatten() {
+            let own = &mut definition["metadata"][field][key];
+            if own.is_null() {
+                *own = value.clone();
+            }
+        }
+    }
 }
 
 /// Installs definitions, and returns when their resources are served.

@@ -58,7 +58,8 @@ impl Real {
         let server =
             Server::start(Setup { assets, context: &context, authority: &authority, known_to_kubelets });
         server.kubectl(&["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac.yaml")]);
-        definitions::define(&server, &objects::custom_groups(&bundle));
+        let recorded = &bundle["parts"]["customresourcedefinitions"];
+        definitions::define(&server, &objects::custom_groups(&bundle), recorded);
         let created = objects::create(&server, &mut bundle);
         let simulator = Simulator::start(&bundle, options.signed_by(&authority));
         objects::set_status(&server, &bundle, created, simulator.kubelet_port());
