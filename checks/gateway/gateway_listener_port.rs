@@ -115,6 +115,7 @@ fn tell(
         "under status.listeners the condition Accepted is True",
     );
     let chart = v.see(traefik_of(facts, gateway)).flatten();
+    let mut moved: Vec<(&Listener, i64)> = Vec::new();
     for (index, listener) in refused {
         let Some(port) = entry_point_for(listener, &entry_points) else {
             finding = finding.step(Step::decide(format!(
@@ -123,6 +124,15 @@ fn tell(
             )));
             continue;
         };
+        if let Some(other) = in_the_way(gateway, listener, port, &moved) {
+            finding = finding.step(Step::decide(format!(
+                "take listener {} out, and let its routes name listener {}, which has port {port}, the same protocol and \
+                 the same host names; or give one of the two another `hostname`",
+                listener.name, other.name
+            )));
+            continue;
+        }
+        moved.push((listener, port));
         let why = format!("moves listener {} to the entry point on {port}", listener.name);
         if let Some(chart) = &chart {
             let listeners = json!({(&*listener.name): {"port": port}});
@@ -140,6 +150,23 @@ fn tell(
                 .step(in_manifest(&gateway.reference().to_string(), snippet));
     }
     finding
+}
+
+/// The listener that has, or was just given, that port for the same protocol and host name: the API takes no two of them
+/// (`Combination of port, protocol and hostname must be unique`, the rule in the definition of Gateways).
+fn in_the_way<'a>(
+    gateway: &'a Gateway,
+    listener: &Listener,
+    port: i64,
+    moved: &[(&'a Listener, i64)],
+) -> Option<&'a Listener> {
+    let there = gateway.spec.listeners.iter().map(|other| (other, other.port));
+    let same = |other: &Listener| {
+        other.name != listener.name
+            && other.protocol == listener.protocol
+            && other.hostname == listener.hostname
+    };
+    there.chain(moved.iter().copied()).find(|(other, at)| *at == port && same(other)).map(|(other, _)| other)
 }
 
 /// The port of the entry point that a listener of this protocol was meant for, by the names that the chart gives them.

@@ -250,6 +250,7 @@ pub const ADVICE: &[Advice] = &[
         &["/spec/listeners/0/port\",\"value\":8000", "/spec/listeners/1/port\",\"value\":8443"],
         &["/spec/listeners/2"],
     ),
+    ("kd604/port-taken", "KD604/Gateway/apps/own", &["take listener http out", "inner"], &["patch"]),
     ("kd605/typo", "KD605/Gateway/edge/web#no-class", &["{\"gatewayClassName\":\"cilium\"}"], &["rollout"]),
     (
         "kd605/no-class",

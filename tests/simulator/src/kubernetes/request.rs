@@ -11,6 +11,9 @@ use crate::http::{Answer, Ask};
 pub(crate) struct Wanted {
     pub verb: &'static str,
     pub what: What,
+    /// The one name that the field selector of a list leaves: a real API server names it in a refusal
+    /// (`k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`).
+    pub selected: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Wanted {
                 "HEAD" => "head",
                 _ => "options",
             };
-            return Wanted { verb, what: What::Path(path) };
+            return Wanted { verb, what: What::Path(path), selected: None };
         };
         let one = object.name.is_some();
         let watch = ask.parameter("watch").is_some_and(|w| !matches!(w.as_str(), "false" | "0"));
@@ -69,7 +72,12 @@ impl Wanted {
             "DELETE" => "deletecollection",
             _ => "",
         };
-        Wanted { verb, what: What::Object(object) }
+        let selected = ask.parameter("fieldSelector").filter(|_| matches!(verb, "list" | "watch"));
+        let selected = selected.and_then(|fields| {
+            let mut fields = fields.split(',');
+            fields.find_map(|field| field.strip_prefix("metadata.name=")).map(str::to_string)
+        });
+        Wanted { verb, what: What::Object(object), selected }
     }
 
     /// The refusal of RBAC.
@@ -85,7 +93,7 @@ impl Wanted {
                 if !object.group.is_empty() {
                     details["group"] = object.group.as_str().into();
                 }
-                if let Some(name) = &object.name {
+                if let Some(name) = object.name.as_ref().or(self.selected.as_ref()) {
                     details["name"] = name.as_str().into();
                     subject += &format!(" \"{name}\"");
                 }
