@@ -7,45 +7,97 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::{FORMAT, Facts, Text};
+use serde_json::Value;
 
 /// No bundle is read beyond this: a compressed one may unpack to anything.
 const LARGEST: u64 = 1 << 28;
 
-/// Reads a recorded cluster; whether it is compressed is seen from its first bytes.
+/// Reads a recorded cluster, from standard input when the path is `-`; whether it is compressed is seen from its first bytes.
 ///
 /// # Errors
-/// One sentence naming the file: it cannot be read, is cut off, is no JSON, or no bundle.
+/// One sentence naming the file and what helps: it cannot be read, is cut off, is something else, or of a later version.
 pub fn read(path: &Path) -> Result<Facts, String> {
-    let name = path.display();
-    let bundle = serde_json::from_slice(&bytes(path, "bundle")?).map_err(|e| match e.is_eof() {
-        true => format!("{name} is cut off: collect it again"),
-        false => format!("{name} is no bundle: it is no JSON ({e})"),
-    })?;
-    Facts::from_bundle(&bundle).map_err(|e| format!("{name} is no bundle: {e}"))
+    let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
+    let bytes = bytes(path, "recording")?;
+    if bytes.starts_with(b"PK\x03\x04") {
+        return Err(format!("{name} is a zip archive: unpack it, and name the .json or .json.gz in it"));
+    }
+    let bundle: Value = serde_json::from_slice(&bytes).map_err(|e| no_json(&name, &bytes, &e))?;
+    Facts::from_bundle(&bundle).map_err(|e| no_bundle(&name, &bundle, &e.to_string()))
 }
 
-/// What stands in a file, unpacked where it is compressed. `what` is what it should be: `bundle`, `report`.
+/// What stands in a file, or on standard input when the path is `-`, unpacked where it is compressed. `what` is what it
+/// should be: `recording`, `report`.
 ///
 /// # Errors
 /// One sentence naming the file.
 pub fn bytes(path: &Path, what: &str) -> Result<Vec<u8>, String> {
-    let name = path.display();
+    let stdin = path == Path::new("-");
+    let name = if stdin { "standard input".to_string() } else { path.display().to_string() };
     let (mut raw, mut bytes) = (Vec::new(), Vec::new());
-    let file = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut raw));
-    if file.map_err(|e| format!("cannot read {name}: {e}"))? as u64 == LARGEST {
+    let taken = match stdin {
+        true => std::io::stdin().lock().take(LARGEST).read_to_end(&mut raw),
+        false => fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut raw)),
+    };
+    if taken.map_err(|e| format!("cannot read {name}: {e}"))? as u64 == LARGEST {
         return Err(format!("{name} is larger than 256 MiB, which no {what} is"));
     }
-    if raw.starts_with(&[0x1f, 0x8b]) {
-        let mut unpacked = GzDecoder::new(&raw[..]).take(LARGEST);
-        unpacked.read_to_end(&mut bytes).map_err(|e| format!("{name} is no whole gzip file: {e}"))?;
-        if bytes.len() as u64 == LARGEST {
-            return Err(format!("{name} unpacks to more than 256 MiB, which no {what} does"));
-        }
-    } else {
-        bytes = raw;
+    if !raw.starts_with(&[0x1f, 0x8b]) {
+        return Ok(raw);
+    }
+    let cut = |e| format!("{name} is no whole gzip file ({e}): download it again, or collect it again");
+    if GzDecoder::new(&raw[..]).take(LARGEST).read_to_end(&mut bytes).map_err(cut)? as u64 == LARGEST {
+        return Err(format!("{name} unpacks to more than 256 MiB, which no {what} does"));
     }
     Ok(bytes)
+}
+
+/// What makes a recording, for whoever named something else.
+const RECORD: &str = "`kairos-doctor collect -o FILE` records a cluster";
+
+fn no_json(name: &str, bytes: &[u8], e: &serde_json::Error) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+    if e.is_eof() {
+        return format!("{name} is cut off: download it again, or collect it again");
+    }
+    if e.to_string().starts_with("trailing characters") {
+        return format!("{name} holds more than one JSON document: name a file with one recording");
+    }
+    let what = match text.trim_start() {
+        text if text.starts_with("<!-- kairos-doctor") => "is a report in Markdown and no recording",
+        text if text.starts_with("<!DOCTYPE") || text.starts_with("<html") => {
+            "is a web page and no recording"
+        }
+        text if text.starts_with("apiVersion:") => "is YAML and no recording",
+        _ => return format!("{name} is no recording: it is no JSON ({e}); {RECORD}"),
+    };
+    format!("{name} {what}; {RECORD}")
+}
+
+fn no_bundle(name: &str, bundle: &Value, why: &str) -> String {
+    let format = bundle["format"].as_str().unwrap_or_default();
+    if format.starts_with("kairos-doctor/bundle/") && format != FORMAT {
+        let format = Text::new(format);
+        return format!(
+            "{name} is of another version, `{format}`: this one ({}) reads `{FORMAT}`; use the version of \
+            kairos-doctor that recorded it, or the newest",
+            env!("CARGO_PKG_VERSION")
+        );
+    }
+    let schema = bundle["schema"].as_str().unwrap_or_default();
+    if schema.starts_with("kairos-doctor/report/") {
+        return format!(
+            "{name} is a report (`-o json`) and no recording: --from takes what `kairos-doctor collect -o FILE` writes"
+        );
+    }
+    if bundle["kind"].is_string() && bundle["apiVersion"].is_string() {
+        return format!("{name} is an object of the Kubernetes API and no recording; {RECORD}");
+    }
+    if format == FORMAT {
+        return format!("{name} is damaged: {why}");
+    }
+    format!("{name} is no recording: {why}; {RECORD}")
 }
 
 /// Writes a recorded cluster, whole or not at all; compressed when the name ends in `.gz`. Only the owner may read it.

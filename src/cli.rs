@@ -46,6 +46,9 @@ pub enum Command {
         report: ReportArgs,
     },
     /// Record a cluster's facts, to be diagnosed elsewhere with --from
+    ///
+    /// Names and addresses in it are pseudonyms unless --no-redact is given. Ends with status 3 when something could not be
+    /// recorded; what could is written all the same.
     Collect {
         /// Where to (.json, .json.gz, or - for standard output)
         #[arg(short, long, value_name = "FILE")]
@@ -92,7 +95,7 @@ pub enum Command {
 pub struct CheckArgs {
     #[command(flatten)]
     pub live: LiveArgs,
-    /// Diagnose a recorded cluster instead of a live one
+    /// Diagnose a recorded cluster instead of a live one (- for standard input)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kubeconfig", "context", "as_user", "hcloud_token_file", "hcloud_context", "no_hetzner", "timeout"])]
     pub from: Option<PathBuf>,
     #[command(flatten)]

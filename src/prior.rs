@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use kairos_doctor_checks::engine::{self, Report};
-use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::{Facts, Replaced};
 use kairos_doctor_checks::{Check, Severity};
 
 use crate::baseline::{self, Baseline, Comparison};
 use crate::cli::{FailOn, Format, ReportArgs};
-use crate::redact::{self, Pseudonyms, Tally};
+use crate::redact::{self, Pseudonyms};
 use crate::report::{self, Outcome};
 use crate::suppressions::{self, Entry, Suppressed};
 
@@ -54,18 +54,24 @@ impl Prior {
         Ok(Judged { report, suppressed, since })
     }
 
-    /// The same under pseudonyms.
-    pub fn redact(&self, facts: &Facts, checks: &[&'static Check], open: &Judged) -> (Judged, Tally) {
-        let (redacted, tally) = redact::redact(facts);
+    /// The same under pseudonyms, and what they stand for.
+    pub fn redact(
+        &self,
+        facts: &Facts,
+        checks: &[&'static Check],
+        open: &Judged,
+    ) -> (Judged, Option<Replaced>) {
+        let redacted = redact::redact(facts);
         let report = engine::run(&redacted, checks);
+        let replaced = redacted.replaced;
         if self.entries.is_empty() && open.since.is_none() {
-            return (Judged { report, suppressed: Suppressed::default(), since: None }, tally);
+            return (Judged { report, suppressed: Suppressed::default(), since: None }, replaced);
         }
         let pseudonyms = Pseudonyms::of(facts);
         let all = engine::run(facts, checks);
         let (report, suppressed) = suppressions::apply(report, &self.entries, Some((&pseudonyms, &all)));
         let since = open.since.as_ref().map(|since| since.under(&pseudonyms, &all));
-        (Judged { report, suppressed, since }, tally)
+        (Judged { report, suppressed, since }, replaced)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
 use kairos_doctor_checks::engine;
-use kairos_doctor_checks::facts::{Facts, NEEDS, Need};
+use kairos_doctor_checks::facts::{Facts, NEEDS, Need, Replaced, Why};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
 use crate::cli::{
@@ -16,12 +16,15 @@ use crate::cli::{
 };
 use crate::collect::{self, Plan};
 use crate::prior::{Judged, Prior};
-use crate::redact::{self, Tally};
+use crate::redact::{self, Pseudonyms};
 use crate::report::{Listed, Outcome, Reads, View, catalogue, html, json, markdown, prometheus, terminal};
 use crate::{bundle_file, completions, demo, man, pager, rbac};
 
 /// It could not be attempted: usage, no kubeconfig, an unreadable bundle.
 const NOT_ATTEMPTED: u8 = 2;
+
+/// Something could not be seen: the status of a report without findings, and of a recording that lacks something.
+const INCOMPLETE: u8 = 3;
 
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitCode {
@@ -94,10 +97,9 @@ fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
 
 fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
     let (mut facts, reads) = self::live(&live, collect::needs_of(ALL))?;
-    let mut replaced = None;
+    facts.recorded_by = Some(env!("CARGO_PKG_VERSION").into());
     if redact.or(true) {
-        let (redacted, tally) = redact::redact(&facts);
-        (facts, replaced) = (redacted, Some(tally));
+        facts = redact::redact(&facts);
     }
     if output == Path::new("-") {
         print(&(serde_json::to_string_pretty(&facts.to_bundle()).expect("a bundle is plain data") + "\n"))?;
@@ -106,26 +108,29 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
         let (name, size) = (output.display(), bytes.div_ceil(1000));
         say(&format!("wrote {name} ({size} kB). Diagnose it: kairos-doctor --from {name}"));
     }
-    match replaced {
-        Some(tally) => say(&format!("replaced by pseudonyms: {tally}. --no-redact leaves them")),
+    match &facts.replaced {
+        Some(replaced) => say(&format!("replaced by pseudonyms: {replaced}. --no-redact leaves them")),
         None => say("nothing was replaced: it names your nodes and their addresses"),
     }
     if verbose {
         say(&format!("{} requests, {} bytes, {:.1} s", reads.requests, reads.bytes, reads.seconds));
     }
-    // One reason often holds for many kinds.
+    // One reason often holds for many kinds. What was left out on purpose is no lack.
     let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     for need in NEEDS {
         let Some(Err(gap)) = facts.part(need) else { continue };
+        if gap.why == Why::LeftOut {
+            continue;
+        }
         match missing.iter_mut().find(|(why, _)| *why == &*gap.detail) {
             Some((_, keys)) => keys.push(need.key),
             None => missing.push((&gap.detail, vec![need.key])),
         }
     }
-    for (why, keys) in missing {
+    for (why, keys) in &missing {
         say(&format!("not recorded: {}: {why}", keys.join(", ")));
     }
-    Ok(0)
+    Ok(if missing.is_empty() { 0 } else { INCOMPLETE })
 }
 
 fn live(args: &LiveArgs, needs: Vec<&'static Need>) -> Result<(Facts, Reads), String> {
@@ -173,15 +178,17 @@ fn tell(
     let open = prior.judge(facts, checks)?;
     let outcome = open.outcome(fail_on);
     let exit = outcome.exit;
-    let mut redacted: Option<(Judged, Tally)> = None;
+    let mut redacted: Option<(Judged, Option<Replaced>, Option<Reads>)> = None;
     let mut form = |format: Format, to_stdout: bool| {
-        let hide = args.redact.or(format == Format::Markdown);
+        // What is under pseudonyms already is shown as it is.
+        let hide = args.redact.or(format == Format::Markdown) && facts.replaced.is_none();
         if hide && redacted.is_none() {
-            redacted = Some(prior.redact(facts, checks, &open));
+            let (judged, replaced) = prior.redact(facts, checks, &open);
+            redacted = Some((judged, replaced, reads.as_ref().map(|reads| unnamed(reads, facts))));
         }
-        let (judged, tally) = match &redacted {
-            Some((judged, tally)) if hide => (judged, Some(tally)),
-            _ => (&open, None),
+        let (judged, replaced, reads) = match &redacted {
+            Some((judged, replaced, reads)) if hide => (judged, replaced, reads),
+            _ => (&open, &facts.replaced, &reads),
         };
         let view = View {
             width: width(),
@@ -191,7 +198,7 @@ fn tell(
             min_severity: args.min_severity.into(),
             outcome: outcome.clone(),
             reads: reads.clone(),
-            replaced: tally.map(|t| t.to_string()),
+            replaced: replaced.clone(),
             since: judged.since.clone(),
             suppressed: judged.suppressed.clone(),
         };
@@ -211,6 +218,13 @@ fn tell(
     }
     print(&form(args.output, true))?;
     Ok(exit)
+}
+
+/// What was read, with pseudonyms in the paths.
+fn unnamed(reads: &Reads, facts: &Facts) -> Reads {
+    let pseudonyms = Pseudonyms::of(facts);
+    let log = reads.log.iter().map(|line| pseudonyms.text(line)).collect();
+    Reads { log, ..reads.clone() }
 }
 
 fn explain(name: &str, paint: PaintArgs) -> Result<u8, String> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Facts, Gap, NEEDS, Text, need};
@@ -36,6 +37,12 @@ impl Facts {
         if self.hetzner_context.is_some() {
             bundle["hcloud_context"] = json!(self.hetzner_context);
         }
+        if let Some(version) = &self.recorded_by {
+            bundle["recorded_by"] = json!(version);
+        }
+        if let Some(replaced) = &self.replaced {
+            bundle["replaced"] = json!(replaced);
+        }
         if !gaps.is_empty() {
             bundle["gaps"] = Value::Object(gaps);
         }
@@ -60,6 +67,11 @@ impl Facts {
         let mut facts = Facts::new(now);
         facts.context = bundle["context"].as_str().map(Text::new);
         facts.hetzner_context = bundle["hcloud_context"].as_str().map(Text::new);
+        facts.recorded_by = bundle["recorded_by"].as_str().map(Text::new);
+        if let Some(replaced) = bundle.get("replaced").filter(|replaced| !replaced.is_null()) {
+            let read = Deserialize::deserialize(replaced);
+            facts.replaced = Some(read.map_err(|e: serde_json::Error| wrong(format!("\"replaced\": {e}")))?);
+        }
         let parts = bundle["parts"].as_object().ok_or_else(|| wrong("it has no \"parts\"".into()))?;
         for (key, items) in parts {
             let Some(need) = need(key) else { continue };
@@ -68,8 +80,7 @@ impl Facts {
         }
         for (key, gap) in bundle["gaps"].as_object().into_iter().flatten() {
             let Some(need) = need(key) else { continue };
-            let gap: Gap =
-                serde::Deserialize::deserialize(gap).map_err(|e| wrong(format!("gap `{key}`: {e}")))?;
+            let gap: Gap = Deserialize::deserialize(gap).map_err(|e| wrong(format!("gap `{key}`: {e}")))?;
             facts.put(need, Err(gap));
         }
         Ok(facts)

@@ -8,6 +8,7 @@ pub mod kubelet;
 pub mod kubernetes;
 mod need;
 pub mod path;
+mod replaced;
 mod text;
 pub(crate) mod wire;
 
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 pub use bundle::{BundleError, FORMAT};
 pub use gap::{Gap, Known, Why};
 pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource};
+pub use replaced::Replaced;
 pub use text::{MASK, Text};
 pub use wire::Time;
 
@@ -102,6 +104,10 @@ pub struct Facts {
     pub context: Option<Text>,
     /// The hcloud context, likewise; `None` when the token came from the environment or a file.
     pub hetzner_context: Option<Text>,
+    /// The version of the program that recorded a bundle.
+    pub recorded_by: Option<Text>,
+    /// What stands under pseudonyms; `None` where everything has its own name.
+    pub replaced: Option<Replaced>,
     parts: BTreeMap<&'static str, Known<Part>>,
     /// Whose project it is, once somebody asked: all nodes and servers are compared for it.
     project: OnceLock<Known<Project>>,
@@ -109,7 +115,15 @@ pub struct Facts {
 
 impl Facts {
     pub fn new(now: Timestamp) -> Facts {
-        Facts { now, context: None, hetzner_context: None, parts: BTreeMap::new(), project: OnceLock::new() }
+        Facts {
+            now,
+            context: None,
+            hetzner_context: None,
+            recorded_by: None,
+            replaced: None,
+            parts: BTreeMap::new(),
+            project: OnceLock::new(),
+        }
     }
 
     /// All objects of one kind, in the order of their names. Hetzner objects of a project are a gap until a node proves

@@ -122,7 +122,7 @@ pub fn of(bytes: &[u8], name: &str) -> Result<Baseline, String> {
         .map_err(|e| format!("{name} is no whole report: {}", Text::new(&e.to_string())))?;
     if document.redacted.is_some() {
         return Err(format!(
-            "{name} was written under pseudonyms, which are others in every run: --baseline wants a report that was \
+            "{name} was written under pseudonyms, and they may be others than today's: --baseline wants a report that was \
              made without --redact"
         ));
     }

@@ -39,7 +39,7 @@ fn said(text: &str, dictionary: &Dictionary) -> String {
     let piece = |piece| match piece {
         Piece::Words(words) => words.to_string(),
         Piece::Network(name) => dictionary.name_in("hcloud.networks", name),
-        Piece::Rest(text) => dictionary.apply(text),
+        Piece::Rest(text) => dictionary.apply_to_names(text),
     };
     pieces(text).into_iter().map(piece).collect()
 }
@@ -71,7 +71,7 @@ mod tests {
             ]}],
         }});
         let open = Facts::from_bundle(&bundle).unwrap();
-        let (hidden, _) = redact(&open);
+        let hidden = redact(&open);
         let said = |facts: &Facts| -> Vec<Word> {
             words(facts).unwrap().into_iter().rev().map(|said| said.word).collect()
         };
@@ -94,7 +94,7 @@ mod tests {
         bundle["parts"].as_object_mut().unwrap().remove("controller.log");
         bundle["gaps"] =
             json!({"controller.log": {"need": "controller.log", "why": "forbidden", "detail": "no"}});
-        let (hidden, _) = redact(&Facts::from_bundle(&bundle).unwrap());
+        let hidden = redact(&Facts::from_bundle(&bundle).unwrap());
         assert_eq!(hidden.all::<ControllerLog>().unwrap_err().detail, "no");
     }
 }

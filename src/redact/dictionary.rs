@@ -1,222 +1,231 @@
 //! Which name becomes which, from the facts alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
+use kairos_doctor_checks::ObjectRef;
+use kairos_doctor_checks::facts::Replaced;
 use serde_json::Value;
 
 use super::addresses::Addresses;
-use super::controller_log;
-use super::text::{address_prefixes, as_address, home, is_domain, word_after, words};
+use super::domains::Domains;
+use super::identifiers::Identifiers;
+use super::key::Key;
+use super::text::{address_prefixes, as_address, quoted, strings, word_after, words};
+use super::{controller_log, people, words as everyday};
 
-/// What was replaced, by kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub addresses: usize,
-    pub machines: usize,
-    pub domains: usize,
-    pub names: usize,
-    pub identifiers: usize,
-}
-
-impl std::fmt::Display for Tally {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kinds = [
-            (self.addresses, "IP address", "es"),
-            (self.machines, "node and server name", "s"),
-            (self.domains, "domain name", "s"),
-            (self.names, "other Hetzner name", "s"),
-            (self.identifiers, "identifier", "s"),
-        ];
-        let said: Vec<String> = kinds
-            .iter()
-            .filter(|(n, ..)| *n > 0)
-            .map(|(n, one, plural)| format!("{n} {one}{}", if *n == 1 { "" } else { plural }))
-            .collect();
-        f.write_str(if said.is_empty() { "nothing" } else { "" })?;
-        f.write_str(&said.join(", "))
-    }
-}
+/// Hetzner's kinds whose names are pseudonyms, and the word for each.
+const HETZNER: &[(&str, &str, &str)] = &[
+    ("hcloud.load_balancers", "load-balancer", "LoadBalancer"),
+    ("hcloud.networks", "network", "Network"),
+    ("hcloud.firewalls", "firewall", "Firewall"),
+    ("hcloud.certificates", "certificate", "Certificate"),
+];
 
 #[derive(Default)]
 pub struct Dictionary {
+    /// Names that are replaced wherever they stand as a word; in lower case where any case is meant.
     names: HashMap<String, String>,
-    /// Names of load balancers, networks and firewalls, by part: replaced only where such a name stands, since they are
-    /// often everyday words or the name of a Service.
+    /// Names of nodes and servers, for where one knows that one stands.
+    machines: HashMap<String, String>,
+    /// Names of Hetzner's other objects, by part; and of contexts and users, by their kind.
     typed: HashMap<&'static str, HashMap<String, String>>,
-    ids: BTreeMap<i64, i64>,
-    addresses: Addresses,
-    tally: Tally,
+    /// Typed names that are everyday words: replaced in a text only where they stand in quotes.
+    plain: HashMap<String, String>,
+    pub(super) identifiers: Identifiers,
+    pub(super) addresses: Addresses,
+    /// The longest of `names`, in bytes.
+    longest: usize,
+    replaced: Replaced,
 }
 
 impl Dictionary {
     pub fn of(bundle: &Value) -> Dictionary {
-        let mut dictionary = Dictionary::default();
+        let mut d = Dictionary::default();
         let parts = &bundle["parts"];
-        dictionary.identifiers(parts);
-        dictionary.named(parts);
-        dictionary.domains(parts);
-        dictionary.note_addresses(bundle);
-        dictionary.addresses.settle();
-        dictionary.tally.addresses = dictionary.addresses.count();
-        dictionary
+        let key = Key::of(bundle);
+        d.note_addresses(bundle);
+        d.addresses.settle(&key);
+        d.identifiers = Identifiers::of(bundle);
+        let machines = machine_names(parts);
+        d.machines = numbered("node", &machines);
+        d.typed_names(bundle);
+        d.users(bundle);
+        let mut domains = Domains::of(parts);
+        strings(&bundle["gaps"], &mut |text| domains.scan(text));
+        let of_domains = domains.pseudonyms(&|label| d.machines.get(label).cloned());
+        d.names.extend(d.identifiers.names.clone());
+        for (name, other) in &d.machines {
+            if everyday::is_everyday(name) || of_domains.contains_key(name) {
+                continue;
+            }
+            d.names.entry(name.to_ascii_lowercase()).or_insert_with(|| other.to_ascii_lowercase());
+            d.names.insert(name.clone(), other.clone());
+        }
+        // a machine with a domain in its name lies in it
+        for (name, other) in &mut d.machines {
+            if let Some(lies) = of_domains.get(&name.to_ascii_lowercase()).filter(|_| name.contains('.')) {
+                *other = lies.clone();
+            }
+        }
+        for (name, other) in of_domains {
+            d.names.entry(name).or_insert(other);
+        }
+        for (ip, other) in d.addresses.replaced() {
+            if let (IpAddr::V4(ip), IpAddr::V4(other)) = (ip, other) {
+                d.names.insert(ip.to_string().replace('.', "-"), other.to_string().replace('.', "-"));
+            }
+        }
+        d.longest = d.names.keys().map(String::len).max().unwrap_or(0);
+        let counts = [
+            ("addresses", d.addresses.replaced().count()),
+            ("machines", machines.len()),
+            ("domains", domains.count()),
+            ("hetzner_names", HETZNER.iter().map(|(part, ..)| d.typed[part].len()).sum()),
+            ("identifiers", d.identifiers.count),
+            ("people", d.typed["context"].len() + d.typed["user"].len()),
+        ];
+        let mut all: Vec<&[u8]> = vec![b"names"];
+        all.extend(machines.iter().map(|name| name.as_bytes()));
+        d.replaced = Replaced {
+            naming: format!("{:04x}", key.number(&all) & 0xffff).into(),
+            counts: counts.into_iter().filter(|(_, n)| *n > 0).map(|(kind, n)| (kind.into(), n)).collect(),
+        };
+        d
     }
 
-    pub fn tally(&self) -> Tally {
-        self.tally.clone()
+    /// What was replaced, by kind.
+    pub fn replaced(&self) -> Replaced {
+        self.replaced.clone()
     }
 
     /// The pseudonym of a Hetzner ID; any other number is itself.
     pub fn id(&self, id: i64) -> i64 {
-        self.ids.get(&id).copied().unwrap_or(id)
+        self.identifiers.ids.get(&id).copied().unwrap_or(id)
     }
 
     /// The pseudonym of a name of that part, where one knows that it is one.
     pub fn name_in(&self, part: &str, name: &str) -> String {
+        if part == "hcloud.servers" {
+            return self.machine(name);
+        }
         let known = self.typed.get(part).and_then(|names| names.get(name)).cloned();
         known.unwrap_or_else(|| self.apply(name))
     }
 
-    /// UIDs of Kubernetes objects and IDs of Hetzner's, with the load balancer names that HCCM makes of them.
-    fn identifiers(&mut self, parts: &Value) {
-        let mut uids = BTreeSet::new();
-        let mut ids: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-        for (key, items) in parts.as_object().into_iter().flatten() {
-            for item in items.as_array().into_iter().flatten() {
-                uids.extend(item["metadata"]["uid"].as_str());
-                let owners = item["metadata"]["ownerReferences"].as_array();
-                uids.extend(owners.into_iter().flatten().filter_map(|o| o["uid"].as_str()));
-                if key.starts_with("hcloud.") {
-                    uids.extend(item["labels"]["hcloud-ccm/service-uid"].as_str());
-                    ids.entry(key).or_default().extend(item["id"].as_i64());
-                }
-            }
+    /// The pseudonym of a node's or server's name, where one knows that it is one; `k1-0a1b2c3d` is an etcd member's.
+    pub fn machine(&self, name: &str) -> String {
+        if let Some(other) = self.machines.get(name) {
+            return other.clone();
         }
-        let name = |uid: &str| format!("a{}", uid.replace('-', "")).chars().take(32).collect::<String>();
-        for (n, uid) in uids.into_iter().filter(|uid| uid.len() >= 8).enumerate() {
-            let other = format!("{:08x}-0000-4000-8000-000000000000", n + 1);
-            self.names.insert(name(uid), name(&other));
-            self.names.insert(uid.to_string(), other);
-            self.tally.identifiers += 1;
-        }
-        // Each kind counts from a number of its own, so that what else was read does not matter.
-        for (kind, ids) in ids {
-            let base = match kind {
-                "hcloud.servers" => 1_000_000,
-                "hcloud.load_balancers" => 2_000_000,
-                "hcloud.networks" => 3_000_000,
-                "hcloud.firewalls" => 4_000_000,
-                _ => 5_000_000,
-            };
-            self.tally.identifiers += ids.len();
-            self.ids.extend(ids.into_iter().zip(base + 1..));
+        match name.rsplit_once('-').and_then(|(node, end)| Some((self.machines.get(node)?, end))) {
+            Some((other, end)) if end.len() == 8 => format!("{other}-{end}"),
+            _ => self.apply(name),
         }
     }
 
-    /// Nodes and servers together, so that what is equal stays equal; load balancers, networks and firewalls by kind.
-    fn named(&mut self, parts: &Value) {
-        let names = |part: &str, path: &[&str]| -> BTreeSet<String> {
-            let items = parts[part].as_array().into_iter().flatten();
-            items
-                .filter_map(|item| path.iter().fold(item, |v, key| &v[key]).as_str())
-                .map(str::to_string)
-                .collect()
+    /// The same object in a report on the redacted facts.
+    pub fn object(&self, object: &ObjectRef) -> ObjectRef {
+        let part = HETZNER.iter().find(|(.., kind)| object.namespace.is_none() && *kind == &*object.kind);
+        let name = match (&*object.kind, part) {
+            ("Node" | "Server" | "CiliumNode" | "CSINode", _) => self.machine(&object.name),
+            (_, Some((part, ..))) => self.name_in(part, &object.name),
+            _ => self.apply(&object.name),
         };
-        let mut machines = names("nodes", &["metadata", "name"]);
-        machines.extend(names("hcloud.servers", &["name"]));
-        machines.extend(names("kubelets", &["node"]));
-        machines.extend(controller_log::nodes(parts));
-        self.tally.machines = self.enlist("node", machines);
-        for (part, word) in [
-            ("hcloud.load_balancers", "load-balancer"),
-            ("hcloud.networks", "network"),
-            ("hcloud.firewalls", "firewall"),
-        ] {
-            let names: BTreeSet<String> =
-                names(part, &["name"]).into_iter().filter(|name| !self.names.contains_key(name)).collect();
-            self.tally.names += names.len();
-            self.typed.insert(part, numbered(word, names));
-        }
+        let mut other = object.clone();
+        other.name = name.into();
+        other.namespace = object.namespace.as_ref().map(|namespace| self.apply(namespace).into());
+        other.id = object.id.map(|id| self.id(id));
+        other
     }
 
-    fn enlist(&mut self, word: &str, names: BTreeSet<String>) -> usize {
-        let count = names.len();
-        for (name, other) in numbered(word, names) {
-            self.names.entry(name).or_insert(other);
+    /// Load balancers, networks, firewalls and certificates by kind, and the contexts.
+    fn typed_names(&mut self, bundle: &Value) {
+        let parts = &bundle["parts"];
+        // A Service keeps its name, so a load balancer of the same name cannot lose it in a text.
+        let mut kept: HashSet<&str> = HashSet::new();
+        for (key, items) in
+            parts.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("hcloud."))
+        {
+            for item in items.as_array().into_iter().flatten().filter(|_| key != "nodes") {
+                kept.extend(item["metadata"]["name"].as_str());
+                kept.extend(item["metadata"]["namespace"].as_str());
+            }
         }
-        count
+        let made_of_a_uid = |name: &str| {
+            let named = |uid: &String| name.contains(uid.as_str());
+            self.identifiers.names.contains_key(name) || self.identifiers.names.keys().any(named)
+        };
+        let mut typed: HashMap<&'static str, HashMap<String, String>> = HashMap::new();
+        for (part, word, _) in HETZNER {
+            let items = parts[*part].as_array().into_iter().flatten();
+            let names = items.filter_map(|item| item["name"].as_str());
+            let names = names.filter(|name| !self.machines.contains_key(*name) && !made_of_a_uid(name));
+            typed.insert(part, numbered(word, &names.map(str::to_string).collect()));
+        }
+        let contexts = [("context", "cluster"), ("hcloud_context", "project")];
+        let contexts = contexts
+            .into_iter()
+            .filter_map(|(key, word)| Some((bundle[key].as_str()?.to_string(), word.to_string())));
+        typed.insert("context", contexts.collect());
+        for (name, other) in typed.values().flatten() {
+            if everyday::is_distinct(name) && !kept.contains(&**name) {
+                self.names.entry(name.clone()).or_insert_with(|| other.clone());
+            } else {
+                self.plain.entry(name.clone()).or_insert_with(|| other.clone());
+            }
+        }
+        self.typed = typed;
     }
 
-    /// Host names: the registered part becomes `domain-N.example`, what stands before it `host-N`.
-    fn domains(&mut self, parts: &Value) {
-        let mut found: BTreeSet<String> = BTreeSet::new();
-        let mut note = |text: &str| {
-            for name in text.split(',').map(|n| n.trim().trim_start_matches("*.").trim_end_matches('.')) {
-                if is_domain(name) {
-                    found.insert(name.to_ascii_lowercase());
-                }
-            }
-        };
-        for (key, items) in parts.as_object().into_iter().flatten() {
-            for item in items.as_array().into_iter().flatten() {
-                match key.as_str() {
-                    "api_server" => item["host"].as_str().into_iter().for_each(&mut note),
-                    "kubelets" => strings(&item["certificate"]["dnsNames"]).for_each(&mut note),
-                    "services" => {
-                        let annotations = item["metadata"]["annotations"].as_object();
-                        for (name, value) in annotations.into_iter().flatten() {
-                            if ["hostname", "domain", "domains", "rdns"].iter().any(|end| name.ends_with(end))
-                            {
-                                value.as_str().into_iter().for_each(&mut note);
-                            }
-                        }
-                        let ingress = item["status"]["loadBalancer"]["ingress"].as_array();
-                        ingress
-                            .into_iter()
-                            .flatten()
-                            .filter_map(|i| i["hostname"].as_str())
-                            .for_each(&mut note);
-                    }
-                    _ => {}
-                }
+    /// Users and groups that no program made.
+    fn users(&mut self, bundle: &Value) {
+        let mut users = BTreeSet::new();
+        strings(&bundle["gaps"], &mut |text| users.extend(people::users_in(text)));
+        strings(&bundle["parts"]["events"], &mut |text| users.extend(people::users_in(text)));
+        for key in ["clusterrolebindings", "rolebindings"] {
+            for binding in bundle["parts"][key].as_array().into_iter().flatten() {
+                let subjects = binding["subjects"].as_array().into_iter().flatten();
+                let people = subjects.filter(|s| people::is_person(s)).filter_map(|s| s["name"].as_str());
+                users.extend(people.map(str::to_string));
             }
         }
-        let base = |name: &str| {
-            let labels: Vec<&str> = name.split('.').collect();
-            labels[labels.len().saturating_sub(2)..].join(".")
-        };
-        let bases: BTreeSet<String> = found.iter().map(|name| base(name)).collect();
-        let hosts: BTreeSet<&str> =
-            found.iter().filter_map(|n| n.strip_suffix(&format!(".{}", base(n)))).collect();
-        for name in &found {
-            let n = bases.iter().position(|b| *b == base(name)).unwrap_or(0) + 1;
-            let host = name.strip_suffix(&format!(".{}", base(name)));
-            let host =
-                host.and_then(|h| hosts.iter().position(|o| *o == h)).map(|h| format!("host-{}.", h + 1));
-            let pseudonym = format!("{}domain-{n}.example", host.unwrap_or_default());
-            self.names.entry(name.clone()).or_insert(pseudonym);
+        let users = numbered("user", &users);
+        for (name, other) in &users {
+            self.plain.entry(name.clone()).or_insert_with(|| other.clone());
         }
-        for (n, name) in bases.iter().enumerate() {
-            self.names.entry(name.clone()).or_insert_with(|| format!("domain-{}.example", n + 1));
-        }
-        self.tally.domains = found.len();
+        self.typed.insert("user", users);
     }
 
     fn note_addresses(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => {
-                for (_, word) in words(text) {
-                    for (length, ip) in address_prefixes(word) {
-                        let prefix = word_after(text, word, length);
-                        let net = prefix.and_then(|len| IpNet::new(ip, len).ok());
-                        self.addresses.note(net.unwrap_or_else(|| IpNet::from(ip)));
+        strings(value, &mut |text| {
+            for (_, word) in words(text) {
+                for (length, ip) in address_prefixes(word) {
+                    let ip = ip.to_canonical();
+                    let net = word_after(text, word, length).and_then(|len| IpNet::new(ip, len).ok());
+                    // An address with the size of its network, `10.0.0.5/24`, and that network.
+                    let net = net.unwrap_or_else(|| IpNet::from(ip));
+                    self.addresses.note(net.trunc());
+                    if net.trunc() != net {
+                        self.addresses.note(IpNet::from(ip));
                     }
                 }
             }
-            Value::Array(items) => items.iter().for_each(|item| self.note_addresses(item)),
-            Value::Object(fields) => fields.values().for_each(|item| self.note_addresses(item)),
-            _ => {}
+        });
+    }
+
+    /// The same where whatever is a machine's name means the machine.
+    pub fn apply_to_names(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut end = 0;
+        for (at, word) in words(text) {
+            let Some(other) = self.machines.get(word.trim_end_matches([':', '.'])) else { continue };
+            out.push_str(&self.apply(&text[end..at]));
+            out.push_str(other);
+            end = at + word.trim_end_matches([':', '.']).len();
         }
+        out + &self.apply(&text[end..])
     }
 
     /// The text with every name and address in it replaced.
@@ -225,48 +234,63 @@ impl Dictionary {
         let mut end = 0;
         for (at, word) in words(text) {
             out.push_str(&text[end..at]);
-            self.word(word, &mut out);
+            match self.plain.get(word).filter(|_| quoted(text, at, word.len())) {
+                Some(other) => out.push_str(other),
+                None => self.word(word, &mut out),
+            }
             end = at + word.len();
         }
         out.push_str(&text[end..]);
-        home(self.ids_in(out))
+        people::hidden(self.ids_in(out), &self.identifiers.authorities)
     }
 
-    /// One run of letters, digits, dots, dashes, colons: the longest part from its start that is a name or an address.
+    /// One run of letters, digits, dots, dashes, colons: at each boundary the longest part that is a name or an address.
     fn word(&self, word: &str, out: &mut String) {
         let mut rest = word;
+        let mut before = None;
         while !rest.is_empty() {
-            let Some((length, other)) = self.longest(rest) else {
-                // not known: past the next boundary
-                let next = rest.find(['.', ':', '_']).map_or(rest.len(), |n| n + 1);
-                out.push_str(&rest[..next]);
-                rest = &rest[next..];
-                continue;
+            let length = match self.longest(rest, before) {
+                Some((length, other)) => {
+                    out.push_str(&other);
+                    length
+                }
+                None => {
+                    let boundary = rest.char_indices().find(|(_, c)| !c.is_alphanumeric());
+                    let next = boundary.map_or(rest.len(), |(at, c)| at + c.len_utf8());
+                    out.push_str(&rest[..next]);
+                    next
+                }
             };
-            out.push_str(&other);
+            before = rest[..length].chars().next_back();
             rest = &rest[length..];
         }
     }
 
-    fn longest(&self, word: &str) -> Option<(usize, String)> {
+    fn longest(&self, word: &str, before: Option<char>) -> Option<(usize, String)> {
+        if before.is_some_and(char::is_alphanumeric) {
+            return None;
+        }
         let cuts = word.char_indices().filter(|(_, c)| !c.is_alphanumeric()).map(|(at, _)| at);
         let mut ends: Vec<usize> = cuts.filter(|at| *at > 0).collect();
         ends.push(word.len());
         for end in ends.into_iter().rev() {
             let part = &word[..end];
             if let Some(ip) = as_address(part)
-                && let Some(other) = self.addresses.of(ip)
+                && let Some(other) = self.addresses.of(ip.to_canonical())
             {
-                return Some((end, other.to_string()));
+                let mapped = ip.is_ipv6() && other.is_ipv4();
+                return Some((end, if mapped { format!("::ffff:{other}") } else { other.to_string() }));
             }
-            let known = self.names.get(part).or_else(|| self.names.get(&part.to_ascii_lowercase()));
-            // A name is only taken out of a longer hyphenated word when it cannot be an everyday word.
-            let whole = end == word.len()
-                || !word[end..].starts_with('-')
-                || part.chars().any(|c| c.is_ascii_digit());
-            if let Some(other) = known
-                && whole
-            {
+            if end > self.longest {
+                continue;
+            }
+            let known = self.names.get(part).or_else(|| {
+                let cased = part.bytes().any(|b| b.is_ascii_uppercase());
+                cased.then(|| self.names.get(&part.to_ascii_lowercase())).flatten()
+            });
+            let inside = before == Some('-') || word[end..].starts_with('-');
+            // A name is only taken out of a longer hyphenated word when it can be nothing else.
+            if let Some(other) = known.filter(|_| !inside || everyday::is_distinct(part)) {
                 return Some((end, other.clone()));
             }
         }
@@ -275,7 +299,8 @@ impl Dictionary {
 
     /// `hcloud://4711881` and `(4711881)`: where a number is certainly an ID; a short number by itself is not.
     fn ids_in(&self, text: String) -> String {
-        if self.ids.is_empty() || !text.bytes().any(|b| b.is_ascii_digit()) {
+        let ids = &self.identifiers.ids;
+        if ids.is_empty() || !text.bytes().any(|b| b.is_ascii_digit()) {
             return text;
         }
         let mut out = String::with_capacity(text.len());
@@ -283,11 +308,12 @@ impl Dictionary {
         while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
             let end = rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |n| start + n);
             let (before, digits) = (&rest[..start], &rest[start..end]);
-            let alone = !before.ends_with(|c: char| c.is_alphanumeric() || c == '.' || c == '-')
-                && !rest[end..].starts_with(|c: char| c.is_alphanumeric() || c == '.' || c == '-');
-            let certain = digits.len() >= 6 || before.ends_with("hcloud://") || text.len() == digits.len();
-            let other = digits.parse().ok().and_then(|id| self.ids.get(&id)).filter(|_| alone && certain);
             out.push_str(before);
+            let joined = |c: char| c.is_alphanumeric() || c == '.' || (c == '-' && digits.len() < 7);
+            let robot = out.ends_with("://bm-");
+            let alone = (robot || !out.ends_with(joined)) && !rest[end..].starts_with(joined);
+            let certain = digits.len() >= 6 || robot || out.ends_with("://") || text.len() == digits.len();
+            let other = digits.parse().ok().and_then(|id| ids.get(&id)).filter(|_| alone && certain);
             out.push_str(&other.map_or_else(|| digits.to_string(), |id| id.to_string()));
             rest = &rest[end..];
         }
@@ -295,55 +321,55 @@ impl Dictionary {
     }
 }
 
-/// Numbered in their order, so that the pseudonyms sort as the names did.
-fn numbered(word: &str, names: BTreeSet<String>) -> HashMap<String, String> {
-    let digits = names.len().to_string().len();
-    let other = |(n, name)| (name, format!("{word}-{:0digits$}", n + 1));
-    names.into_iter().enumerate().map(other).collect()
+/// Nodes and servers together, so that what is equal stays equal.
+fn machine_names(parts: &Value) -> BTreeSet<String> {
+    let paths: [(&str, &[&str]); 5] = [
+        ("nodes", &["metadata", "name"]),
+        ("ciliumnodes", &["metadata", "name"]),
+        ("hcloud.servers", &["name"]),
+        ("kubelets", &["node"]),
+        ("pods", &["spec", "nodeName"]),
+    ];
+    let mut machines: BTreeSet<String> = controller_log::nodes(parts).collect();
+    for (part, path) in paths {
+        let items = parts[part].as_array().into_iter().flatten();
+        let name = |item: &Value| path.iter().fold(item, |v, key| &v[key]).as_str().map(str::to_string);
+        machines.extend(items.filter_map(name));
+    }
+    for node in parts["nodes"].as_array().into_iter().flatten() {
+        for address in node["status"]["addresses"].as_array().into_iter().flatten() {
+            let name = address["address"].as_str().filter(|_| address["type"] == "Hostname");
+            machines.extend(name.map(str::to_string));
+        }
+    }
+    // a name without a domain that only the kubeconfig's machine knows
+    for server in parts["api_server"].as_array().into_iter().flatten() {
+        let host = server["host"].as_str().filter(|h| !h.contains(['.', ':']) && *h != "localhost");
+        machines.extend(host.map(str::to_string));
+    }
+    machines.retain(|name| !name.is_empty() && name.parse::<IpAddr>().is_err());
+    machines
 }
 
-fn strings(value: &Value) -> impl Iterator<Item = &str> {
-    value.as_array().into_iter().flatten().filter_map(Value::as_str)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn dictionary() -> Dictionary {
-        Dictionary::of(&json!({"parts": {
-            "nodes": [{"metadata": {"name": "k1", "uid": "0b2f6c1e-1111-2222-3333-444455556666"}, "status": {"addresses": [{"address": "88.198.4.7"}]}},
-                      {"metadata": {"name": "worker", "uid": "1b2f6c1e-1111-2222-3333-444455556666"}}],
-            "hcloud.servers": [{"id": 4711881, "name": "k1"}],
-            "api_server": [{"host": "api.shop.example.org"}],
-        }}))
-    }
-
-    #[test]
-    fn a_name_is_the_same_wherever_it_stands() {
-        let d = dictionary();
-        assert_eq!(d.apply("k1"), "node-1");
-        assert_eq!(d.apply("k1-1a2b3c4d"), "node-1-1a2b3c4d");
-        assert_eq!(d.apply("hcloud://4711881"), "hcloud://1000001");
-        assert_eq!(d.apply("https://api.shop.example.org:6443"), "https://host-1.domain-1.example:6443");
-        assert_eq!(
-            d.apply("a0b2f6c1e111122223333444455556666"[..32].to_string().as_str()),
-            "a0000000100004000800000000000000"
-        );
-    }
-
-    #[test]
-    fn an_everyday_word_that_is_a_node_name_is_left_inside_other_words() {
-        assert_eq!(dictionary().apply("worker-pool of worker"), "worker-pool of node-2");
-    }
-
-    #[test]
-    fn an_address_with_a_port_or_a_prefix_is_replaced_and_the_rest_kept() {
-        let d = dictionary();
-        let other = d.apply("88.198.4.7");
-        assert_ne!(other, "88.198.4.7");
-        assert_eq!(d.apply("Get \"https://88.198.4.7:10250/x\""), format!("Get \"https://{other}:10250/x\""));
-        assert_eq!(d.apply("v1.34.2+k3s1 at /home/alice/.kube"), "v1.34.2+k3s1 at ~/.kube");
-    }
+/// Numbered in their order, so that the pseudonyms sort as the names did. Names that differ in their case only share a
+/// number, and differ in their case.
+fn numbered(word: &str, names: &BTreeSet<String>) -> HashMap<String, String> {
+    let lower: BTreeSet<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let digits = lower.len().to_string().len();
+    let number: BTreeMap<String, usize> = lower.into_iter().zip(1..).collect();
+    let mut taken = HashSet::new();
+    let other = |name: &String| {
+        let plain = format!("{word}-{:0digits$}", number[&name.to_ascii_lowercase()]);
+        let lower = name.to_ascii_lowercase();
+        let cased = if *name != lower && names.contains(&lower) { plain.to_ascii_uppercase() } else { plain };
+        let mut other = cased.clone();
+        for more in 2.. {
+            if taken.insert(other.clone()) {
+                break;
+            }
+            other = format!("{cased}-{more}");
+        }
+        (name.clone(), other)
+    };
+    names.iter().map(other).collect()
 }

@@ -1,43 +1,72 @@
 //! Pseudonyms for publishing: one dictionary from the facts, applied to every string of the facts. The report is made from
 //! the redacted facts, so that a name has the same pseudonym in findings, evidence, commands and bundle.
 //!
-//! Kept: the relations that checks and readers rely on. An address stays in its network, private stays private, whatever
-//! sorts before something else still does, and a server that has its node's name still has it.
+//! Kept: the relations that checks and readers rely on. An address stays in its network, private stays private, a host stays
+//! in its domain, names sort as they did, and a server that has its node's name still has it.
+//!
+//! Stable: addresses and the cluster's UID have the same pseudonyms in every report of one cluster, since both are chosen
+//! by a secret that the UID is (see `key`). Names of machines are numbered in their order, so that the report reads
+//! well and is ranked as it was; they mean the same in two reports that give the same [`Replaced::naming`].
 
 mod addresses;
 mod controller_log;
 mod dictionary;
+mod domains;
+mod identifiers;
+mod key;
+mod people;
 mod pseudonyms;
+#[cfg(test)]
+mod tests;
 mod text;
+mod words;
 
-use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::{Facts, Replaced};
 use serde_json::{Map, Value};
 
-use dictionary::Dictionary;
-pub use dictionary::Tally;
+pub use dictionary::Dictionary;
+pub use key::cluster_pseudonym;
 pub use pseudonyms::{Pseudonyms, renamed};
 
-/// The same cluster under pseudonyms, and what was replaced, by kind.
-pub fn redact(facts: &Facts) -> (Facts, Tally) {
+/// The same cluster under pseudonyms, with what was replaced. What is under pseudonyms already stays as it is, so that who
+/// was given a redacted bundle sees the names that its sender sees.
+pub fn redact(facts: &Facts) -> Facts {
+    if facts.replaced.is_some() {
+        return facts.clone();
+    }
     let bundle = facts.to_bundle();
-    let dictionary = Dictionary::of(&bundle);
+    redact_by(&bundle, &Dictionary::of(&bundle))
+}
+
+/// The same with a dictionary that is at hand.
+pub fn redact_by(bundle: &Value, dictionary: &Dictionary) -> Facts {
     let mut redacted = Map::new();
     for (key, value) in bundle.as_object().into_iter().flatten() {
         let value = match key.as_str() {
-            "format" | "now" => value.clone(),
+            "format" | "now" | "recorded_by" => value.clone(),
             "context" if value.is_string() => "cluster".into(),
             "hcloud_context" if value.is_string() => "project".into(),
-            "parts" => controller_log::replace(value, rewrite(value, &dictionary, key), &dictionary),
-            _ => rewrite(value, &dictionary, key),
+            "parts" => {
+                let part = |(key, items): (&String, &Value)| (key.clone(), part(items, dictionary, key));
+                let parts = value.as_object().into_iter().flatten().map(part).collect();
+                controller_log::replace(value, Value::Object(parts), dictionary)
+            }
+            _ => rewrite(value, dictionary, key),
         };
         redacted.insert(key.clone(), value);
     }
-    let facts =
-        Facts::from_bundle(&Value::Object(redacted)).expect("a bundle keeps its shape under pseudonyms");
-    (facts, dictionary.tally())
+    let facts = Facts::from_bundle(&Value::Object(redacted));
+    let mut facts = facts.expect("a bundle keeps its shape under pseudonyms");
+    facts.replaced = Some(dictionary.replaced());
+    facts
 }
 
-/// Keys whose values are words of an API and never names.
+/// What was replaced in these facts; `None` where nothing was.
+pub fn replaced(facts: &Facts) -> Option<&Replaced> {
+    facts.replaced.as_ref()
+}
+
+/// Keys whose values are a word of an API where they are one word, and never a name.
 const VOCABULARY: &[&str] = &[
     "type",
     "kind",
@@ -57,37 +86,102 @@ const VOCABULARY: &[&str] = &[
     "key",
 ];
 
+/// Parts whose objects are named after a machine.
+const OF_MACHINES: &[&str] = &["nodes", "ciliumnodes", "csinodes"];
+
+/// Keys whose values are a machine's name.
+const MACHINES: &[&str] =
+    &["nodeName", "node", "kubernetes.io/hostname", "k3s.io/hostname", "etcd.k3s.cattle.io/node-name"];
+
+/// All objects of one part.
+fn part(items: &Value, dictionary: &Dictionary, key: &str) -> Value {
+    let Some(items) = items.as_array() else { return rewrite(items, dictionary, key) };
+    let one = |item: &Value| {
+        let mut redacted = rewrite(item, dictionary, "");
+        if let Some(name) = item["metadata"]["name"].as_str().filter(|_| OF_MACHINES.contains(&key)) {
+            redacted["metadata"]["name"] = dictionary.machine(name).into();
+        }
+        if let Some(name) = item["name"].as_str().filter(|_| key.starts_with("hcloud.")) {
+            redacted["name"] = dictionary.name_in(key, name).into();
+        }
+        redacted
+    };
+    items.iter().map(one).collect()
+}
+
 fn rewrite(value: &Value, dictionary: &Dictionary, key: &str) -> Value {
     match value {
-        Value::String(text) if VOCABULARY.contains(&key) => Value::String(text.clone()),
-        Value::String(text) if key == "load-balancer.hetzner.cloud/name" => {
-            Value::String(dictionary.name_in("hcloud.load_balancers", text))
-        }
-        Value::String(text) => Value::String(dictionary.apply(text)),
+        Value::String(text) => Value::String(string(text, dictionary, key)),
         Value::Number(number) => match (key, number.as_i64()) {
-            ("id" | "network", Some(id)) => dictionary.id(id).into(),
+            ("id" | "network" | "certificates", Some(id)) => dictionary.id(id).into(),
             _ => value.clone(),
         },
-        Value::Array(items) if key.starts_with("hcloud.") => {
-            items.iter().map(|item| named(rewrite(item, dictionary, key), item, dictionary, key)).collect()
-        }
         Value::Array(items) => items.iter().map(|item| rewrite(item, dictionary, key)).collect(),
-        Value::Object(fields) => {
-            let field = |(key, value): (&String, &Value)| (key.clone(), rewrite(value, dictionary, key));
-            let mut fields: Map<String, Value> = fields.iter().map(field).collect();
-            if let Some(network) = value["value"].as_str().filter(|_| value["name"] == "HCLOUD_NETWORK") {
-                fields.insert("value".into(), dictionary.name_in("hcloud.networks", network).into());
-            }
-            Value::Object(fields)
-        }
+        Value::Object(fields) => object(value, fields, dictionary),
         other => other.clone(),
     }
 }
 
-/// An object of Hetzner's with the pseudonym of its name.
-fn named(mut redacted: Value, item: &Value, dictionary: &Dictionary, part: &str) -> Value {
-    if let Some(name) = item["name"].as_str() {
-        redacted["name"] = dictionary.name_in(part, name).into();
+fn string(text: &str, dictionary: &Dictionary, key: &str) -> String {
+    let one_word = || text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/'));
+    match key {
+        key if VOCABULARY.contains(&key) && one_word() => text.to_string(),
+        key if MACHINES.contains(&key) => dictionary.machine(text),
+        "load-balancer.hetzner.cloud/name" => dictionary.name_in("hcloud.load_balancers", text),
+        "load-balancer.hetzner.cloud/http-certificates"
+        | "load-balancer.hetzner.cloud/http-managed-certificate-name" => {
+            let names = text.split(',').map(|name| dictionary.name_in("hcloud.certificates", name.trim()));
+            names.collect::<Vec<_>>().join(",")
+        }
+        // written as JSON: what stands in it has its keys there
+        "valuesContent" => match serde_json::from_str::<Value>(text) {
+            Ok(values) if values.is_object() => rewrite(&values, dictionary, "").to_string(),
+            _ => dictionary.apply(text),
+        },
+        "k3s.io/node-args" => match serde_json::from_str::<Vec<String>>(text) {
+            Ok(args) => serde_json::to_string(&node_args(&args, dictionary)).unwrap_or_default(),
+            Err(_) => dictionary.apply(text),
+        },
+        _ => dictionary.apply(text),
     }
-    redacted
+}
+
+/// k3s's arguments, in which `--node-name` is followed by a name.
+fn node_args(args: &[String], dictionary: &Dictionary) -> Vec<String> {
+    let mut named = false;
+    let one = |arg: &String| {
+        let other = if named { dictionary.machine(arg) } else { dictionary.apply(arg) };
+        named = matches!(&**arg, "--node-name" | "--with-node-id");
+        other
+    };
+    args.iter().map(one).collect()
+}
+
+fn object(value: &Value, fields: &Map<String, Value>, dictionary: &Dictionary) -> Value {
+    let field = |(key, value): (&String, &Value)| (key.clone(), rewrite(value, dictionary, key));
+    let mut other: Map<String, Value> = fields.iter().map(field).collect();
+    let of = |key: &str| value[key].as_str();
+    let mut put = |key: &str, name: String| drop(other.insert(key.into(), name.into()));
+    if let Some(network) = of("value").filter(|_| value["name"] == "HCLOUD_NETWORK") {
+        put("value", dictionary.name_in("hcloud.networks", network));
+    }
+    if let Some(host) = of("address").filter(|_| value["type"] == "Hostname") {
+        put("address", dictionary.machine(host));
+    }
+    if let Some(node) = of("name").filter(|_| value["kind"] == "Node") {
+        put("name", dictionary.machine(node));
+    }
+    if let Some(user) = of("name").filter(|_| people::is_person(value)) {
+        put("name", dictionary.name_in("user", user));
+    }
+    // chart values: `env: {HCLOUD_NETWORK: {value: …}}` and `networking: {network: {value: …}}`
+    for key in ["HCLOUD_NETWORK", "network"] {
+        if let Some(network) = value[key]["value"].as_str() {
+            other[key]["value"] = dictionary.name_in("hcloud.networks", network).into();
+        }
+        if let Some(network) = value[key]["value"].as_i64() {
+            other[key]["value"] = dictionary.id(network).into();
+        }
+    }
+    Value::Object(other)
 }

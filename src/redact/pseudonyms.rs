@@ -48,7 +48,7 @@ impl Pseudonyms {
     pub fn object(&self, object: &ObjectRef) -> ObjectRef {
         let name = (object.namespace.as_ref().map(Into::into), (&object.name).into());
         if self.known.contains(&name) {
-            return self.replaced(object);
+            return self.dictionary.object(object);
         }
         ObjectRef { namespace: None, name: WITHHELD.into(), id: None, ..object.clone() }
     }
@@ -70,24 +70,9 @@ impl Pseudonyms {
     pub fn ids(&self, findings: &[Ranked]) -> BTreeMap<String, String> {
         let one = |f: &Ranked| {
             let subject = &f.finding.subject;
-            (f.id.clone(), renamed(&f.id, subject, &self.replaced(subject)))
+            (f.id.clone(), renamed(&f.id, subject, &self.dictionary.object(subject)))
         };
         findings.iter().map(one).collect()
-    }
-
-    fn replaced(&self, object: &ObjectRef) -> ObjectRef {
-        let name = match &*object.kind {
-            "LoadBalancer" => self.dictionary.name_in("hcloud.load_balancers", &object.name),
-            "Network" => self.dictionary.name_in("hcloud.networks", &object.name),
-            "Firewall" => self.dictionary.name_in("hcloud.firewalls", &object.name),
-            _ => self.dictionary.apply(&object.name),
-        };
-        ObjectRef {
-            kind: object.kind.clone(),
-            namespace: object.namespace.as_ref().map(|namespace| self.dictionary.apply(namespace).into()),
-            name: name.into(),
-            id: object.id.map(|id| self.dictionary.id(id)),
-        }
     }
 }
 

@@ -2,28 +2,29 @@
 
 use std::net::IpAddr;
 
-/// A home directory names its owner.
-pub fn home(text: String) -> String {
-    let mut text = text;
-    for parent in ["/home/", "/Users/"] {
-        while let Some(at) = text.find(parent) {
-            let after = at + parent.len();
-            let end = text[after..].find('/').map_or(text.len(), |n| after + n);
-            text.replace_range(at..end, "~");
-        }
+use serde_json::Value;
+
+/// Every string in a value.
+pub fn strings(value: &Value, see: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => see(text),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, see)),
+        Value::Object(fields) => fields.values().for_each(|item| strings(item, see)),
+        _ => {}
     }
-    text
 }
 
-/// A domain of somebody: not those that every cluster has.
+/// It reads as a host name with a domain.
 pub fn is_domain(name: &str) -> bool {
-    const EVERYBODYS: &[&str] = &["cluster.local", "svc", "kubernetes.default", "localhost", "hetzner.cloud"];
     let end = name.rsplit('.').next().unwrap_or_default();
     name.contains('.')
         && end.len() >= 2
         && end.chars().all(|c| c.is_ascii_alphabetic())
-        && !EVERYBODYS.iter().any(|known| name == *known || name.ends_with(&format!(".{known}")))
-        && name.parse::<IpAddr>().is_err()
+        && name.split('.').all(|label| {
+            !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+        })
+        && !name.ends_with(".svc")
+        && name != "kubernetes.default"
 }
 
 /// Runs of letters, digits, dots, dashes, underscores and colons, with their places.
@@ -36,6 +37,12 @@ pub fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
         at = end;
         Some((start, &text[start..end]))
     })
+}
+
+/// The word stands in quotes or backticks.
+pub fn quoted(text: &str, at: usize, length: usize) -> bool {
+    let marks = ['"', '\'', '`'];
+    text[..at].ends_with(marks) && text[at + length..].starts_with(marks)
 }
 
 /// An address, and no number or name that could be read as one.
@@ -55,6 +62,9 @@ pub fn address_prefixes(word: &str) -> Vec<(usize, IpAddr)> {
         let cuts = rest.char_indices().filter(|(_, c)| !c.is_ascii_hexdigit() && *c != '.').map(|(at, _)| at);
         let mut ends: Vec<usize> = cuts.filter(|at| *at > 0).collect();
         ends.push(rest.len());
+        // the last full stop of a sentence belongs to none
+        ends.extend(rest.strip_suffix('.').map(str::len));
+        ends.sort();
         match ends.into_iter().rev().find_map(|end| Some((end, as_address(&rest[..end])?))) {
             Some((end, ip)) => {
                 found.push((start + end, ip));

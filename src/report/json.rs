@@ -1,5 +1,7 @@
 //! The report as JSON: a contract for scripts. Additive only; the schema is made from these types.
 
+use std::collections::BTreeMap;
+
 use kairos_doctor_checks::domain::cluster::Component as Known;
 use kairos_doctor_checks::engine::{Ranked, Report, Status};
 use kairos_doctor_checks::{Act, Changes, Confidence, ObjectRef, Severity, Step, When};
@@ -24,7 +26,7 @@ pub struct Document {
     outcome: Outcome,
     /// What pseudonyms stand for, counted by kind; absent where nothing was replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    redacted: Option<String>,
+    redacted: Option<Replaced>,
     cluster: Cluster,
     summary: Summary,
     /// In rank order: each root before what it explains.
@@ -84,6 +86,14 @@ struct Component {
 struct Hetzner {
     /// Whether the Hetzner token shows this cluster's servers: same, other, undetermined or not-read.
     project: &'static str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Replaced {
+    /// Two reports of one cluster with the same mark give the same machine the same name.
+    naming: String,
+    /// How many of each kind: addresses, machines, domains, hetzner_names, identifiers, people.
+    counts: BTreeMap<String, usize>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -243,8 +253,11 @@ impl Document {
             version: env!("CARGO_PKG_VERSION"),
             generated_at: report.generated_at.to_string(),
             outcome: Outcome { exit: view.outcome.exit, why: view.outcome.why.clone() },
-            redacted: view.replaced.clone(),
             cluster: cluster(report),
+            redacted: view.replaced.as_ref().map(|replaced| Replaced {
+                naming: (&replaced.naming).into(),
+                counts: replaced.counts.iter().map(|(kind, count)| (kind.into(), *count)).collect(),
+            }),
             summary: Summary {
                 findings: Counts {
                     critical: report.count(Severity::Critical),

@@ -21,6 +21,7 @@ pub mod yaml;
 
 use kairos_doctor_checks::Severity;
 use kairos_doctor_checks::engine::{Ranked, Report, Status};
+use kairos_doctor_checks::facts::Replaced;
 
 use crate::baseline::Comparison;
 use crate::suppressions::Suppressed;
@@ -72,7 +73,7 @@ pub struct View {
     pub outcome: Outcome,
     pub reads: Option<Reads>,
     /// What was replaced by pseudonyms, counted by kind; `None` where nothing was.
-    pub replaced: Option<String>,
+    pub replaced: Option<Replaced>,
     /// What has changed since an earlier report; `None` where none was given.
     pub since: Option<Comparison>,
     /// What was taken out of the report because somebody has accepted it.

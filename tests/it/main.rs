@@ -18,6 +18,7 @@ mod drift;
 mod evidence;
 mod exposition;
 mod faults;
+mod github;
 mod harmless;
 mod hostile;
 mod html_page;

@@ -1,5 +1,6 @@
 use kairos_doctor_checks::Severity;
 use kairos_doctor_checks::engine::Report;
+use kairos_doctor_checks::facts::Replaced;
 
 use super::render;
 use crate::report::View;
@@ -31,7 +32,8 @@ fn snapshots() {
 fn a_reader_is_told_whether_names_are_real() {
     let report = samples::healthy();
     assert!(html(&report).contains("<strong>Real names</strong>"));
-    let view = View { replaced: Some("2 IP addresses".into()), ..view(&report, 80) };
+    let replaced = Replaced { naming: "0a1b".into(), counts: [("addresses".into(), 2)].into() };
+    let view = View { replaced: Some(replaced), ..view(&report, 80) };
     let page = render(&report, &view);
     assert!(page.contains("<strong>Pseudonyms</strong> stand for 2 IP addresses, in commands too."));
     assert!(!page.contains("Real names"));

@@ -24,15 +24,16 @@ pub fn sentence(text: &str, place: Place) -> String {
     let mut span: Vec<&str> = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
+        let (bracket, start) = if rest.starts_with("(`") { rest.split_at(1) } else { ("", rest) };
         if let Some((inner, after)) =
-            rest.strip_prefix('`').filter(|_| quoted).and_then(|r| r.split_once('`'))
+            start.strip_prefix('`').filter(|_| quoted).and_then(|r| r.split_once('`'))
         {
             close(&mut words, &mut span, place);
             // What follows without a space belongs to it, but for the sentence's own marks.
             let (tail, after) = after.split_once(' ').unwrap_or((after, ""));
             let (tail, marks) = marks(tail);
             words.push(format!(
-                "{}{marks}",
+                "{bracket}{}{marks}",
                 code(&format!("{}{}", inner.trim(), tail.replace('`', "")), place)
             ));
             rest = after.trim_start();
@@ -176,6 +177,10 @@ mod tests {
         assert_eq!(
             sentence(r#"set it: {value: "true"} in"#, Place::Prose),
             r#"set it: `{value: "true"}` in"#
+        );
+        assert_eq!(
+            sentence("in this project (`hcloud zone create --name Z`), copy it", Place::Prose),
+            "in this project (`hcloud zone create --name Z`), copy it"
         );
     }
 

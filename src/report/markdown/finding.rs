@@ -12,6 +12,10 @@ use crate::report::{View, command, since, yaml};
 const FACTS: usize = 16;
 const VALUE: usize = 400;
 const NAMES: usize = 30;
+/// How long a sentence may be, and a command or snippet; and how many steps are told.
+const SENTENCE: usize = 1000;
+const BLOCK: usize = 3000;
+const STEPS: usize = 12;
 /// Commands are scrolled here and not wrapped by the reader, but a line of this width needs no scrolling.
 const WIDTH: usize = 100;
 
@@ -22,7 +26,9 @@ pub fn confidence(ranked: &Ranked) -> &'static str {
     }
 }
 
-pub fn told(out: &mut String, report: &Report, group: &Group, view: &View, open: bool) {
+/// A root and what it explains, with its evidence or without.
+pub fn told(report: &Report, group: &Group, view: &View, open: bool, with_evidence: bool) -> String {
+    let mut out = String::new();
     let root = group.root;
     let more =
         if group.others.is_empty() { String::new() } else { format!(" (and {})", group.others_counted()) };
@@ -34,16 +40,17 @@ pub fn told(out: &mut String, report: &Report, group: &Group, view: &View, open:
         let says = sentence(&says, Place::Html);
         out.push_str(&format!("<details>\n<summary><b>{code}</b> {severity}: {says}{more}</summary>\n\n"));
     }
-    body(out, report, group, view);
+    body(&mut out, report, group, view, with_evidence);
     if !open {
         out.push_str("</details>\n\n");
     }
+    out
 }
 
-fn body(out: &mut String, report: &Report, group: &Group, view: &View) {
+fn body(out: &mut String, report: &Report, group: &Group, view: &View, with_evidence: bool) {
     let finding = &group.root.finding;
     if let Some(because) = &finding.because {
-        out.push_str(&format!("{}\n\n", sentence(because, Place::Prose)));
+        out.push_str(&format!("{}\n\n", sentence(&cut(because, SENTENCE), Place::Prose)));
     }
     for remark in since::remarks(group, view) {
         out.push_str(&format!("{}\n\n", sentence(&remark, Place::Prose)));
@@ -56,14 +63,14 @@ fn body(out: &mut String, report: &Report, group: &Group, view: &View) {
     }
     let of = |when: When| finding.steps.iter().filter(move |step| step.when == when);
     steps(out, report, "Now", of(When::Now).collect());
-    for verify in &finding.verify {
+    for verify in finding.verify.iter().take(STEPS) {
         out.push_str(&format!(
             "**Verify:** {}\n\n",
-            sentence(&words::expected(&verify.expect), Place::Prose)
+            sentence(&cut(&words::expected(&verify.expect), SENTENCE), Place::Prose)
         ));
-        let lines = command::wrapped(&command::argv(&verify.argv, report), WIDTH, 0);
-        out.push_str(&format!("{}\n", fenced("sh", &lines)));
+        block(out, "sh", &command::wrapped(&command::argv(&verify.argv, report), WIDTH, 0));
     }
+    more(out, finding.verify.len(), "verification");
     steps(out, report, "For good", of(When::ForGood).collect());
     if !group.others.is_empty() {
         let names = listed(&group.other_names(), NAMES);
@@ -73,7 +80,9 @@ fn body(out: &mut String, report: &Report, group: &Group, view: &View) {
         );
         out.push_str(&format!("**Also** {}.\n\n", sentence(&text, Place::Prose)));
     }
-    evidence(out, report, group.root);
+    if with_evidence {
+        evidence(out, report, group.root);
+    }
     let parts = since::apart(&group.beneath, view);
     let rows = parts.iter().flat_map(|(mark, part)| alike(part).into_iter().map(move |row| (mark, row)));
     let rows: Vec<_> = rows.collect();
@@ -96,15 +105,16 @@ fn body(out: &mut String, report: &Report, group: &Group, view: &View) {
 }
 
 fn steps(out: &mut String, report: &Report, title: &str, steps: Vec<&Step>) {
-    for (i, step) in steps.iter().enumerate() {
+    for (i, step) in steps.iter().take(STEPS).enumerate() {
         let title = if steps.len() > 1 { format!("{title}, {}", i + 1) } else { title.to_string() };
         let why = match (&step.act, step.changes) {
-            (Act::Decide, _) => format!("decide: {}", step.why),
-            (Act::Run(_), Changes::Nothing) => format!("{} (changes nothing)", step.why),
-            _ => step.why.clone(),
+            (Act::Decide, _) => format!("decide: {}", cut(&step.why, SENTENCE)),
+            (Act::Run(_), Changes::Nothing) => format!("{} (changes nothing)", cut(&step.why, SENTENCE)),
+            _ => cut(&step.why, SENTENCE),
         };
         let hazard = step.hazard.as_ref();
-        let hazard = hazard.map(|hazard| format!("> **Careful:** {}\n\n", sentence(hazard, Place::Prose)));
+        let hazard = hazard
+            .map(|hazard| format!("> **Careful:** {}\n\n", sentence(&cut(hazard, SENTENCE), Place::Prose)));
         let hazard = hazard.unwrap_or_default();
         let why = format!("**{title}:** {}\n\n", sentence(&why, Place::Prose));
         // What is to be decided is in the sentence itself, so the hazard stands above that.
@@ -113,11 +123,27 @@ fn steps(out: &mut String, report: &Report, title: &str, steps: Vec<&Step>) {
             Act::Decide => {}
             Act::Write { place, snippet } => {
                 let lines: Vec<String> = yaml::text(snippet).lines().map(str::to_string).collect();
-                let place = sentence(place, Place::Prose);
-                out.push_str(&format!("In {place}:\n\n{}\n", fenced("yaml", &lines)));
+                out.push_str(&format!("In {}:\n\n", sentence(&cut(place, VALUE), Place::Prose)));
+                block(out, "yaml", &lines);
             }
-            act => out.push_str(&format!("{}\n", fenced("sh", &command::lines(act, report, WIDTH, 0)))),
+            act => block(out, "sh", &command::lines(act, report, WIDTH, 0)),
         }
+    }
+    more(out, steps.len(), "step");
+}
+
+/// A command or snippet, whole or not at all.
+fn block(out: &mut String, language: &str, lines: &[String]) {
+    let text = fenced(language, lines);
+    match text.chars().count() {
+        ..=BLOCK => out.push_str(&format!("{text}\n")),
+        count => out.push_str(&format!("({count} characters, too many for here: `-o json` has them)\n\n")),
+    }
+}
+
+fn more(out: &mut String, count: usize, what: &str) {
+    if count > STEPS {
+        out.push_str(&format!("{} more: `-o json` has them.\n\n", words::counted(count - STEPS, what)));
     }
 }
 

@@ -241,20 +241,60 @@ fn a_token_of_another_project_is_one_gap_and_no_false_alarm() {
 }
 
 #[test]
-fn a_half_written_bundle_says_so() {
+fn what_is_no_recording_says_what_it_is_and_what_helps() {
+    use std::io::Write;
     let cluster = Cluster::of("healthy/hcm-only-1", Options::default());
     let whole = Fixture::named(INCIDENT).unwrap().bundle().to_string();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(whole.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let report = run(bare(&["demo", "-o", "json"])).out;
+    let markdown = run(bare(&["demo", "-o", "markdown"])).out;
+    let later = whole.replacen("kairos-doctor/bundle/v1", "kairos-doctor/bundle/v2", 1);
+    let record = "kairos-doctor collect -o FILE";
     let path = cluster.file("half.json");
-    for (text, words) in [
-        (&whole[..whole.len() / 2], "cut off"),
-        ("", "cut off"),
-        ("[]", "no bundle"),
-        ("{\"format\": \"other\"}", "other"),
-        ("not json", "no JSON"),
+    for (bytes, words) in [
+        (&whole.as_bytes()[..whole.len() / 2], ["cut off", "download it again"]),
+        (&packed[..packed.len() / 2], ["no whole gzip file", "download it again"]),
+        (&b""[..], ["cut off", "download it again"]),
+        (&b"[]"[..], ["no recording", record]),
+        (&b"{\"format\": \"other\"}"[..], ["other", record]),
+        (&b"not json"[..], ["no JSON", record]),
+        (format!("{whole}\n{whole}").as_bytes(), ["more than one JSON document", "name a file with one"]),
+        (report.as_bytes(), ["is a report", record]),
+        (markdown.as_bytes(), ["is a report in Markdown", record]),
+        (later.as_bytes(), ["kairos-doctor/bundle/v2", "the newest"]),
+        (&b"PK\x03\x04 and more"[..], ["zip archive", "unpack it"]),
+        (&b"<!DOCTYPE html><html>"[..], ["web page", record]),
+        (&b"apiVersion: v1\nkind: Config\n"[..], ["is YAML", record]),
+        (
+            &br#"{"apiVersion": "v1", "kind": "List", "items": []}"#[..],
+            ["object of the Kubernetes API", record],
+        ),
+        (whole.replacen("\"parts\"", "\"parks\"", 1).as_bytes(), ["damaged", "parts"]),
     ] {
-        std::fs::write(&path, text).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         let run = run(bare(&["--from", path.to_str().unwrap()]));
-        assert_eq!((run.exit, run.out.as_str()), (2, ""), "{words}");
-        assert!(run.err.contains(words) && run.err.contains("half.json"), "{}", run.err);
+        assert_eq!(
+            (run.exit, run.out.as_str(), run.err.lines().count()),
+            (2, "", 1),
+            "{words:?} {}",
+            run.err
+        );
+        let says = words.iter().all(|words| run.err.contains(words));
+        assert!(says && run.err.contains("half.json"), "{words:?}: {}", run.err);
     }
+}
+
+#[test]
+fn a_recording_is_read_from_standard_input_too() {
+    use std::io::Write;
+    let whole = Fixture::named(INCIDENT).unwrap().bundle().to_string();
+    let mut command = bare(&["--from", "-", "-o", "json"]);
+    let mut child =
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(whole.as_bytes()).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((ended.status.code(), drawn(&report)), (Some(1), expected(INCIDENT)));
 }

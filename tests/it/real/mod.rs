@@ -126,7 +126,8 @@ impl Real {
         let path = self.server.folder().join("collected.json");
         command.args(["collect", "--no-redact", "-o"]).arg(&path).args(args);
         let run = run(command);
-        assert_eq!(run.exit, 0, "{}", run.err);
+        // 3: what may not be read is not recorded
+        assert!(matches!(run.exit, 0 | 3), "{}", run.err);
         serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap()
     }
 
