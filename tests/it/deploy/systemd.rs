@@ -49,9 +49,11 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     let Some(mut analyze) = analyze("systemd::systemd_finds_nothing_wrong_with_the_units") else { return };
     let folder = tempfile::tempdir().unwrap();
     let units: Vec<PathBuf> = UNITS.iter().map(|unit| here(folder.path(), unit)).collect();
-    for (unit, from) in
-        [("hetzner.conf", "systemd/hetzner.conf"), ("10-install.conf", "kairos/10-install.conf")]
-    {
+    for (unit, from) in [
+        ("hetzner.conf", "systemd/hetzner.conf"),
+        ("textfile.conf", "systemd/textfile.conf"),
+        ("10-install.conf", "kairos/10-install.conf"),
+    ] {
         let beside = folder.path().join("kairos-doctor.service.d");
         std::fs::create_dir_all(&beside).unwrap();
         std::fs::write(beside.join(unit), text(from)).unwrap();
@@ -65,6 +67,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
             line.contains("kairos-doctor")
                 || line.contains("hetzner.conf")
                 || line.contains("10-install.conf")
+                || line.contains("textfile.conf")
         })
         .collect();
     assert_eq!(ours, [""; 0], "{said}");
@@ -114,6 +117,9 @@ fn the_service_runs_the_program_as_the_account_with_the_least_rights() {
     let drop_in = text("systemd/hetzner.conf");
     let option = drop_in.split_once("KAIROS_DOCTOR_HETZNER=").unwrap().1.trim_end().trim_end_matches('"');
     let option = option.replace("/run/credentials/kairos-doctor.service", place);
+    let metrics = text("systemd/textfile.conf").replace("/var/lib/kairos-doctor", place);
+    let metrics = metrics.split_once("KAIROS_DOCTOR_TEXTFILE=").unwrap().1.lines().next().unwrap();
+    let metrics = metrics.trim_end_matches('"').to_string();
     let default = "--fail-on error";
     let set = format!("\"KAIROS_DOCTOR_OPTIONS={default}\"\n");
     assert!(text("systemd/kairos-doctor.service").contains(&set), "the unit has these options");
@@ -122,6 +128,7 @@ fn the_service_runs_the_program_as_the_account_with_the_least_rights() {
             ("CREDENTIALS_DIRECTORY", place),
             ("STATE_DIRECTORY", place),
             ("KAIROS_DOCTOR_HETZNER", hetzner),
+            ("KAIROS_DOCTOR_TEXTFILE", metrics.as_str()),
             ("KAIROS_DOCTOR_OPTIONS", options),
         ]);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -134,6 +141,8 @@ fn the_service_runs_the_program_as_the_account_with_the_least_rights() {
         assert_eq!(run.exit, 3, "{}", run.err);
         let report = std::fs::read_to_string(folder.path().join("report.json")).unwrap();
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let published = std::fs::read_to_string(folder.path().join("kairos_doctor.prom")).unwrap();
+        assert!(published.contains("kairos_doctor_exit_status"), "{published}");
         let gaps = report["gaps"].to_string();
         let account = "cannot impersonate";
         let refused = "system:serviceaccount:kairos-doctor:kairos-doctor";
