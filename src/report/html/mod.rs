@@ -109,7 +109,7 @@ fn body(page: &mut Page, report: &Report, view: &View, verdict: &Verdict, groups
     }
     let way = |page: &mut Page| {
         section(page, "way", "The way traffic takes", |page| {
-            drawing::figure(page, report, groups, view.min_severity);
+            drawing::figure(page, report, groups, view);
         });
     };
     if others.is_empty() {

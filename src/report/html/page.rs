@@ -86,6 +86,10 @@ impl Page {
 }
 
 fn escape(out: &mut String, text: &str) {
+    // Most text has none of them, and one by one they are found fast.
+    if !['&', '<', '>', '"', '\''].iter().any(|c| text.contains(*c)) {
+        return out.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

@@ -14,15 +14,16 @@ use tempfile::TempDir;
 /// How long it may take to answer anything.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The first of the names that is on the PATH.
+/// The first of the names on the PATH that says its version: some systems have a file of that name that only tells how to
+/// install one.
 pub fn installed() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let path = std::env::var_os("PATH")?;
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    names
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|file| file.is_file())
+    let mut files = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    files.find(|file| {
+        file.is_file() && Command::new(file).arg("--version").output().is_ok_and(|run| run.status.success())
+    })
 }
 
 pub struct Chromium {

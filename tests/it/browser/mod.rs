@@ -71,6 +71,7 @@ fn every_page_can_be_read_on_every_screen() {
         assert!(pdf.starts_with(b"%PDF"), "{name}: no PDF");
         if let Some(folder) = &kept {
             std::fs::write(folder.join(format!("{name}.pdf")), pdf).unwrap();
+            std::fs::write(folder.join(format!("{name}.html")), &html).unwrap();
         }
     }
     none(wrong);

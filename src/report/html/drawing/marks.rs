@@ -1,6 +1,6 @@
 //! Which findings speak of which object, and where in the page each is told.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use kairos_doctor_checks::domain::topology::{Balancer, Topology};
 use kairos_doctor_checks::engine::{Checked, Ranked, Report};
@@ -10,7 +10,7 @@ use kairos_doctor_checks::{Check, ObjectRef, Severity};
 
 use crate::report::group::{Group, alike};
 use crate::report::html::finding::{anchor, sign};
-use crate::report::is_shown;
+use crate::report::{View, is_shown};
 
 /// A finding's code on a part of the drawing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Found {
     pub tags: Vec<Tag>,
     /// The ranks of all that is shown here.
     pub ranks: Vec<usize>,
-    /// Findings that the chosen severity keeps from being shown.
+    /// Findings that are suppressed, or that the chosen severity keeps from being shown.
     pub hidden: usize,
 }
 
@@ -69,21 +69,25 @@ impl Of {
 
 pub struct Marks<'a> {
     report: &'a Report,
-    /// The names of what is drawn: a gap of one of them is no other's.
-    drawn: HashSet<String>,
+    /// Checks that could not look everywhere, and those that could not look at one part that is drawn, by its name.
+    blind: HashSet<&'static str>,
+    blind_at: HashMap<&'a str, HashSet<&'static str>>,
     by_object: HashMap<&'a ObjectRef, Vec<usize>>,
+    /// What suppressed findings are about: it is not clean, and not told.
+    suppressed: HashSet<&'a ObjectRef>,
     anchors: HashMap<&'a str, String>,
     min: Severity,
 }
 
 impl<'a> Marks<'a> {
-    pub fn new(report: &'a Report, groups: &[Group<'a>], min: Severity) -> Marks<'a> {
+    pub fn new(report: &'a Report, groups: &[Group<'a>], view: &'a View) -> Marks<'a> {
         let mut by_object: HashMap<&ObjectRef, Vec<usize>> = HashMap::new();
         for (at, found) in report.findings.iter().enumerate() {
             for place in found.finding.places() {
                 by_object.entry(place).or_default().push(at);
             }
         }
+        let suppressed = view.suppressed.findings.iter().flat_map(|hushed| hushed.ranked.finding.places());
         let mut anchors = HashMap::new();
         for group in groups {
             let root = anchor(group.root);
@@ -95,20 +99,34 @@ impl<'a> Marks<'a> {
             }
             anchors.insert(group.root.id.as_str(), root);
         }
-        Marks { report, drawn: drawn(&report.topology), by_object, anchors, min }
+        let drawn = drawn(&report.topology);
+        let (mut blind, mut blind_at): (HashSet<_>, HashMap<_, HashSet<_>>) = Default::default();
+        for hidden in &report.gaps {
+            // A gap of one part is no other's; one of an object that is not drawn may be anybody's.
+            let item = hidden.gap.item.as_deref().and_then(|item| item.split(' ').next());
+            let codes = match item.filter(|item| drawn.contains(*item)) {
+                Some(item) => blind_at.entry(item).or_default(),
+                None => &mut blind,
+            };
+            codes.extend(hidden.hides.iter().copied());
+        }
+        Marks {
+            report,
+            blind,
+            blind_at,
+            by_object,
+            suppressed: suppressed.collect(),
+            anchors,
+            min: view.min_severity,
+        }
     }
 
     /// How many checks could not say all that they might of the part of that name.
     pub fn unjudged(&self, of: Of, name: &str) -> usize {
-        let mut codes = BTreeSet::new();
-        for hidden in &self.report.gaps {
-            let item = hidden.gap.item.as_deref().and_then(|item| item.split(' ').next());
-            if item.is_some_and(|item| item != name && self.drawn.contains(item)) {
-                continue;
-            }
-            codes.extend(hidden.hides.iter().copied());
-        }
-        let concerned = |checked: &&Checked| codes.contains(checked.check.code) && of.concerns(checked.check);
+        let own = self.blind_at.get(name);
+        let is_blind =
+            |code: &str| self.blind.contains(code) || own.is_some_and(|codes| codes.contains(code));
+        let concerned = |checked: &&Checked| of.concerns(checked.check) && is_blind(checked.check.code);
         self.report.checks.iter().filter(concerned).count()
     }
 
@@ -119,7 +137,8 @@ impl<'a> Marks<'a> {
             objects.iter().flat_map(|o| self.by_object.get(o)).flatten().copied().collect();
         let elsewhere: HashSet<usize> =
             deeper.iter().flat_map(|o| self.by_object.get(o)).flatten().copied().collect();
-        let mut found = Found::default();
+        let suppressed = objects.iter().filter(|object| self.suppressed.contains(**object)).count();
+        let mut found = Found { hidden: suppressed, ..Found::default() };
         let mut ranks: Vec<usize> = all.into_iter().collect();
         ranks.sort_unstable();
         for at in ranks {

@@ -13,19 +13,19 @@ mod wide;
 
 use std::collections::HashSet;
 
-use kairos_doctor_checks::Severity;
 use kairos_doctor_checks::engine::Report;
 
 use super::finding::anchor;
 use super::page::Page;
+use crate::report::View;
 use crate::report::group::Group;
 use crate::report::words::counted;
 use marks::Marks;
 use model::{Part, Picture, State};
 
 /// The drawing, what its signs mean, and the same in words.
-pub fn figure(page: &mut Page, report: &Report, groups: &[Group], min: Severity) {
-    let marks = Marks::new(report, groups, min);
+pub fn figure(page: &mut Page, report: &Report, groups: &[Group], view: &View) {
+    let marks = Marks::new(report, groups, view);
     let picture = picture(report, &marks);
     page.block("figure", &[("class", "way-in")], |page| {
         svg(page, "wide", wide::size(&picture), &picture, wide::draw);

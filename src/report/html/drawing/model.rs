@@ -78,7 +78,7 @@ pub struct Part {
     pub tags: Vec<Tag>,
     /// The ranks of all findings that are shown here, those of the same code too.
     pub ranks: Vec<usize>,
-    /// The chosen severity keeps something from being shown here.
+    /// Something is suppressed here, or the chosen severity keeps it from being shown.
     pub hides: bool,
 }
 
@@ -88,7 +88,7 @@ impl Part {
         let here = found.tags.iter().filter(|tag| tag.here).map(|tag| State::of(tag.severity)).max();
         let (name, state) = (name.into(), seen.max(here.unwrap_or(State::Fine)));
         let hides = found.hidden > 0;
-        let lines = if hides { vec!["a finding not shown".into()] } else { Vec::new() };
+        let lines = if hides { vec!["not all shown".into()] } else { Vec::new() };
         Part { title: name.clone(), name, lines, state, tags: found.tags, ranks: found.ranks, hides }
     }
 

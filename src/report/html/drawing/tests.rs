@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::report::html::render;
 use crate::report::samples::{self, view};
 use crate::report::{View, samples::report};
+use crate::suppressions::{Hushed, Suppressed};
 
 /// The wide drawing alone.
 fn drawing(report: &Report) -> String {
@@ -90,7 +91,7 @@ fn a_finding_that_is_not_shown_leaves_no_clean_node() {
     let mut report = report(&samples::bundle(&certificates));
     report.findings[0].effective = Severity::Info;
     let html = render(&report, &View { min_severity: Severity::Warning, ..view(&report, 80) });
-    assert!(html.contains(">a finding not shown</text>"));
+    assert!(html.contains(">not all shown</text>"));
     assert!(html.contains(">198 more nodes</text>"));
 }
 
@@ -107,4 +108,18 @@ fn targets_are_drawn_as_hetzner_judges_them() {
     assert!(drawing.contains(">1 of 3 targets healthy</text>"), "{drawing}");
     assert_eq!(drawing.matches("class=\"way bad\"").count(), 1);
     assert_eq!(drawing.matches("class=\"way unseen\"").count(), 1);
+}
+
+#[test]
+fn what_is_suppressed_leaves_no_clean_part() {
+    let mut report = report(&samples::bundle(&[1, 2, 4]));
+    let ranked = report.findings.remove(0);
+    let whole = drawing(&report);
+    let until = "2027-01-01".parse().unwrap();
+    let hushed = Hushed { ranked, reason: "known".into(), until };
+    let suppressed = Suppressed { findings: vec![hushed], ..Suppressed::default() };
+    let html = render(&report, &View { suppressed, ..view(&report, 80) });
+    assert!(!whole.contains("not all shown"));
+    // the node and its kubelet, in both drawings
+    assert_eq!(html.matches(">not all shown</text>").count(), 2 * 2);
 }
