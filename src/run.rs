@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{CommandFactory, Parser};
 use kairos_doctor_checks::engine;
-use kairos_doctor_checks::facts::{Facts, NEEDS, Need, Replaced, Why};
+use kairos_doctor_checks::facts::{Facts, NEEDS, Need, Replaced, Why, is_hidden};
 use kairos_doctor_checks::{ALL, Check, Severity};
 
 use crate::cli::{
@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            wrong(&error);
             return ExitCode::from(if error.use_stderr() { NOT_ATTEMPTED } else { 0 });
         }
     };
@@ -260,9 +260,20 @@ fn plain_view(paint: PaintArgs) -> View {
     }
 }
 
-/// Standard error; that nobody reads it is no error.
+/// What clap says of the arguments, which stand in it as they were given.
+fn wrong(error: &clap::Error) {
+    let plain = error.render().to_string();
+    if plain.lines().any(|line| line.chars().any(is_hidden)) {
+        return plain.lines().for_each(say);
+    }
+    let _ = error.print();
+}
+
+/// One line of standard error, whatever stands in the names of files and contexts; that nobody reads it is no error.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let seen = line.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    let seen: String = seen.filter(|c| !is_hidden(*c)).collect();
+    let _ = writeln!(std::io::stderr(), "{seen}");
 }
 
 /// Standard output; that a reader has gone away is no error.

@@ -18,9 +18,16 @@ impl Certificate {
             || self.dns_names.iter().any(|name| *name == node)
     }
 
-    /// The names as Go lists them: DNS names, then addresses.
+    /// The names as Go lists them, DNS names, then addresses; the first of many.
     pub fn covered(&self) -> String {
-        let all: Vec<&str> = self.dns_names.iter().chain(&self.ip_addresses).map(|name| &**name).collect();
-        if all.is_empty() { "nothing".into() } else { all.join(", ") }
+        let mut all = self.dns_names.iter().chain(&self.ip_addresses).map(|name| &**name);
+        let first = all.by_ref().take(SHOWN).collect::<Vec<_>>().join(", ");
+        match all.count() as i64 + self.more_names {
+            _ if first.is_empty() => "nothing".into(),
+            0 => first,
+            more => format!("{first} and {more} more"),
+        }
     }
 }
+
+const SHOWN: usize = 8;

@@ -11,6 +11,8 @@ wire! { "camelCase"
         pub issuer: Text,
         pub dns_names: Vec<Text>,
         pub ip_addresses: Vec<Text>,
+        /// So many names and addresses more, which are not kept.
+        pub more_names: i64,
         pub not_before: Time,
         pub not_after: Time,
         /// SHA-256 of the certificate, lower-case hex.

@@ -22,7 +22,7 @@ pub use bundle::{BundleError, FORMAT};
 pub use gap::{Gap, Known, Why};
 pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource};
 pub use replaced::Replaced;
-pub use text::{MASK, Text};
+pub use text::{LONGEST, MASK, Text, is_hidden};
 pub use wire::Time;
 
 use crate::domain::addresses::ip;

@@ -5,27 +5,41 @@ use std::fmt;
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use unicode_width::UnicodeWidthChar;
 
 /// Longest text that is kept, in characters. Kubernetes caps event messages at 1,024 bytes.
 pub const LONGEST: usize = 2048;
 
-/// A string that came from a server: no control or direction-changing characters, at most
-/// [`LONGEST`] characters, nothing in it that looks like a Hetzner or service-account token.
+/// So many marks may stand on one letter: more of them reach over the neighbouring lines of a terminal.
+const MOST_MARKS: usize = 4;
+
+/// A string that came from a server: one line without control, invisible or direction-changing characters, at most
+/// [`LONGEST`] characters, nothing in it that looks like a Hetzner or service-account token, and domains as they are in
+/// DNS, so that letters of another script cannot pass for Latin ones.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text(Box<str>);
 
 impl Text {
     pub fn new(raw: &str) -> Text {
-        if raw.len() <= 63 && raw.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            return Text(raw.into());
+        if raw.len() <= LONGEST && raw.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+            return Text(mask(raw.to_string()).into_boxed_str());
         }
         let mut clean = String::with_capacity(raw.len().min(LONGEST));
-        for (count, c) in raw.chars().filter(|c| !is_dropped(*c)).enumerate() {
+        let mut marks = 0;
+        let seen = raw.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_hidden(*c));
+        let kept = seen.filter(|c| {
+            marks = if c.width() == Some(0) { marks + 1 } else { 0 };
+            marks <= MOST_MARKS
+        });
+        for (count, c) in kept.enumerate() {
             if count == LONGEST {
                 clean.push('…');
                 break;
             }
-            clean.push(if is_space(c) { ' ' } else { c });
+            clean.push(c);
+        }
+        if !clean.is_ascii() {
+            clean = cut(spelled(clean));
         }
         Text(mask(clean).into_boxed_str())
     }
@@ -38,17 +52,54 @@ impl Text {
 /// What stands where a secret, or a value that is on no list, was dropped. k3s masks its own arguments so.
 pub const MASK: &str = "********";
 
-fn is_space(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' | '\u{85}')
+/// Controls, line separators, direction marks and overrides, and what Unicode calls default ignorable (zero-width
+/// characters, fillers, variation selectors, tags): they change how a line looks without being seen.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Control characters, direction marks and overrides, zero-width and tag characters: they change how a line looks
-/// without being seen.
-fn is_dropped(c: char) -> bool {
-    (c.is_control() && !is_space(c))
-        || matches!(c,
-            '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{061C}' | '\u{FEFF}'
-            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+/// The text with every domain that is not ASCII in the form of DNS (`xn--…`), or with its letters by number where it has
+/// none.
+fn spelled(text: String) -> String {
+    let is_dot = |c: char| matches!(c, '.' | '。' | '．' | '｡');
+    let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_') || is_dot(c) || c.width() == Some(0);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(start) = rest.find(inside) {
+        let end = rest[start..].find(|c| !inside(c)).map_or(rest.len(), |n| start + n);
+        out.push_str(&rest[..start]);
+        let word = &rest[start..end];
+        // A sentence may end there.
+        let name = word.trim_end_matches(is_dot);
+        let is_domain = !word.is_ascii() && name.trim_start_matches(is_dot).contains(is_dot);
+        match is_domain.then(|| idna::domain_to_ascii(name)) {
+            None => out.push_str(word),
+            Some(spelled) => {
+                match spelled {
+                    Ok(ascii) => out.push_str(&ascii),
+                    Err(_) => name.chars().for_each(|c| match c.is_ascii() {
+                        true => out.push(c),
+                        false => out.extend(c.escape_unicode()),
+                    }),
+                }
+                word[name.len()..].chars().for_each(|_| out.push('.'));
+            }
+        }
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// Hetzner tokens are 64 letters and digits of both cases; hex digests have one case. JSON web tokens begin with `eyJ`.
@@ -158,11 +209,41 @@ mod tests {
     }
 
     #[test]
+    fn whatever_space_it_is_words_stay_apart() {
+        assert_eq!(Text::new("a\u{b}b\u{c}c\u{85}d\u{2028}e\u{2029}f\u{a0}g\th"), "a b c d e f g h");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_not_there() {
+        let hidden =
+            "a\u{200b}\u{feff}\u{ad}\u{2066}\u{2069}\u{3164}\u{fe0f}\u{e0041}\u{9b}31m\u{90}q\u{9c}b";
+        assert_eq!(Text::new(hidden), "a31mqb");
+        let heaped = format!("e{}x", "\u{301}".repeat(50));
+        assert_eq!(Text::new(&heaped).chars().count(), 2 + MOST_MARKS);
+    }
+
+    #[test]
+    fn a_domain_is_shown_as_dns_has_it() {
+        let shown = |text: &str| Text::new(text).to_string();
+        // Cyrillic а, р, е and palochka; then all of it, and only the end.
+        assert_eq!(shown("see https://\u{430}\u{440}ple.com/x now"), "see https://xn--ple-5cd4f.com/x now");
+        assert_eq!(shown("аррӏе.com"), "xn--80ak6aa92e.com");
+        assert_eq!(shown("web.example.соm, and."), "web.example.xn--m-0tbi, and.");
+        assert_eq!(shown("bücher.example."), "xn--bcher-kva.example.");
+        assert_eq!(shown("ｇｏｏｇｌｅ。ｃｏｍ"), "google.com");
+        // None that DNS could have: its letters by number.
+        assert_eq!(shown("-\u{430}.com\u{301}\u{5d0}a"), "-\\u{430}.com\\u{301}\\u{5d0}a");
+        assert_eq!(shown("größer als… 1.5"), "größer als… 1.5");
+    }
+
+    #[test]
     fn tokens_are_masked_and_digests_are_kept() {
         let token = "aB3".repeat(22)[..64].to_string();
         assert_eq!(Text::new(&format!("bad token {token}!")), format!("bad token {MASK}!").as_str());
         let digest = format!("sha256:{}", "0a".repeat(32));
         assert_eq!(Text::new(&digest), digest.as_str());
+        let short = format!("eyJ{}", "a".repeat(45));
+        assert_eq!(Text::new(&short), MASK);
     }
 
     #[test]

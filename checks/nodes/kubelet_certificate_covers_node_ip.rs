@@ -124,6 +124,14 @@ impl<'a> Seen<'a> {
                     if cert.covers_ip(self.address) {
                         return Judged::Fine;
                     }
+                    if cert.more_names > 0 {
+                        let what = format!(
+                            "its certificate is for {}; {} of its names are not kept, and the address may be one of them",
+                            cert.covered(),
+                            cert.more_names
+                        );
+                        return Judged::NotSeen(vec![gap(Why::NotRead, what)]);
+                    }
                     let finding = self.finding().shows(shake, "certificate.ipAddresses");
                     return Judged::Lacks(Box::new(
                         self.remedy(finding.shows(shake, "certificate.notBefore")),

@@ -110,7 +110,7 @@ fn access(plan: &Plan) -> Result<Known<Access>, String> {
     };
     let access = hcloud_config::access(options, &|name| std::env::var(name).ok())?;
     for note in access.iter().flat_map(|a| &a.notes) {
-        let _ = writeln!(std::io::stderr(), "kairos-doctor: {note}");
+        let _ = writeln!(std::io::stderr(), "kairos-doctor: {}", Text::new(note));
     }
     Ok(access)
 }

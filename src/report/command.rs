@@ -2,6 +2,7 @@
 
 use kairos_doctor_checks::Act;
 use kairos_doctor_checks::engine::Report;
+use kairos_doctor_checks::facts::is_hidden;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
@@ -98,7 +99,8 @@ fn apply(object: &Value, report: &Report) -> Vec<String> {
 /// the line; only newlines at the very end stay as they are, because `$(…)` drops them.
 fn quote(arg: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !arg.is_empty() && arg.chars().all(bare) {
+    // zsh puts a path in place of a word that begins with an equals sign.
+    if !arg.is_empty() && arg.chars().all(bare) && !arg.starts_with('=') {
         return arg.to_string();
     }
     let body = arg.trim_end_matches('\n');
@@ -111,7 +113,8 @@ fn quote(arg: &str) -> String {
         match c {
             '\\' => octal.push_str(r"\\"),
             '\'' => octal.push_str(r"'\''"),
-            c if is_hidden(c) => {
+            // In double quotes an interactive bash looks for its history, whatever quotes are within.
+            c if is_hidden(c) || c == '!' => {
                 let mut bytes = [0; 4];
                 c.encode_utf8(&mut bytes);
                 octal.extend(bytes[..c.len_utf8()].iter().map(|b| format!("\\0{b:03o}")));
@@ -121,12 +124,6 @@ fn quote(arg: &str) -> String {
     }
     let tail = if tail.is_empty() { String::new() } else { format!("'{tail}'") };
     format!("\"$(printf %b '{octal}')\"{tail}")
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || kairos_doctor_checks::facts::Text::new(c.encode_utf8(&mut [0; 4])).is_empty()
-        || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -174,6 +171,8 @@ mod tests {
             "\\n\u{7}",
             "{a,b}",
             "!x",
+            "!!\u{7}!x",
+            "=ls",
             "#",
             "\u{202e}abc",
             "-e",

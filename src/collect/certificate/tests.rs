@@ -45,8 +45,62 @@ fn names_are_capped_and_far_dates_do_no_harm() {
     params.not_after = date_time_ymd(4096, 1, 1);
     let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
     let read = certificate(made.der()).unwrap();
-    assert_eq!(read.dns_names.len(), MOST_NAMES);
+    assert_eq!((read.dns_names.len(), read.more_names), (MOST_NAMES, 200 - MOST_NAMES as i64));
+    assert!(read.covered().ends_with("n6, n7 and 192 more"), "{}", read.covered());
     assert!(read.not_after.0.is_some());
+}
+
+#[test]
+fn hostile_names_become_text() {
+    let mut params = params("k1\u{1b}[2J\u{202e}\n<b>");
+    params.subject_alt_names = vec![SanType::DnsName("xn--ple-5cd4f.com".try_into().unwrap())];
+    let made = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    let mut der = made.der().to_vec();
+    assert_eq!(certificate(&der).unwrap().subject, "k1[2J <b>");
+    // The same bytes as names that no authority would sign: not ASCII, not UTF-8.
+    let name = b"xn--ple-5cd4f.com";
+    let at = der.windows(name.len()).position(|part| part == name).unwrap();
+    der[at..at + 4].copy_from_slice("аа".as_bytes());
+    let read = certificate(&der).unwrap();
+    assert!(read.dns_names.iter().all(|name| name.is_ascii()), "{:?}", read.dns_names);
+    der[at] = 0xff;
+    let read = certificate(&der).unwrap();
+    assert!(read.dns_names.iter().all(|name| name.is_ascii()), "{:?}", read.dns_names);
+}
+
+#[test]
+fn a_certificate_with_a_byte_changed_is_read_or_is_none() {
+    let made = params("k1").self_signed(&KeyPair::generate().unwrap()).unwrap();
+    let der = made.der();
+    for at in 0..der.len() {
+        for value in [0, 0x7f, 0x80, 0xff, der[at] ^ 1] {
+            let mut broken = der.to_vec();
+            broken[at] = value;
+            if let Some(read) = certificate(&broken) {
+                assert!(read.fingerprint.len() == 64 && read.subject.len() < der.len());
+            }
+        }
+        assert_eq!(certificate(&der[..at]), None);
+    }
+}
+
+#[test]
+fn a_tls_error_about_names_is_short() {
+    let presented: Vec<String> = (0..3000).map(|n| format!("DnsName(\"n{n}.example\")")).collect();
+    let expected = rustls::pki_types::ServerName::try_from("api.example").unwrap().to_owned();
+    let error = |presented| {
+        brief(&rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+            expected: expected.clone(),
+            presented,
+        }))
+    };
+    let said = error(presented);
+    assert!(
+        said.starts_with("the certificate is not for api.example, but for ")
+            && said.ends_with(" and 2992 more")
+    );
+    assert!(said.len() < 400, "{said}");
+    assert!(error(Vec::new()).ends_with("but for no name"));
 }
 
 #[test]

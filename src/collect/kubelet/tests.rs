@@ -1,3 +1,5 @@
+mod hostile;
+
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 

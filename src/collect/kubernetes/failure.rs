@@ -7,6 +7,7 @@ use kairos_doctor_checks::facts::Why;
 use rustls::AlertDescription as Alert;
 
 use crate::collect::budget::Trouble;
+use crate::collect::certificate::brief;
 use crate::collect::guard::Refused;
 use crate::collect::plainly::{self, causes};
 
@@ -91,7 +92,7 @@ fn by_tls(error: &(dyn Error + 'static)) -> Option<Failure> {
             let words = plainly::tls(error, "").unwrap_or_else(|| "does not speak TLS".into());
             Failure::new("not-kubernetes", format!("what answers there {words}"))
         }
-        _ => Failure::new("tls", plainly::tls(error, "the kubeconfig does not name").unwrap_or_else(|| error.to_string())),
+        _ => Failure::new("tls", plainly::tls(error, "the kubeconfig does not name").unwrap_or_else(|| brief(error))),
     })
 }
 

@@ -92,12 +92,13 @@ fn plain(word: &str) -> Option<String> {
     if !core.chars().all(inner) || core.starts_with(['-', '\'']) || core.ends_with(['-', '\'']) {
         return None;
     }
-    let lower = core.to_ascii_lowercase();
-    let issue = lower.strip_prefix("gh-").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-    let commit = core.len() >= 7
-        && core.bytes().all(|b| b.is_ascii_hexdigit())
-        && core.bytes().any(|b| b.is_ascii_digit());
-    if issue || commit {
+    let parts: Vec<&str> = core.split(|c: char| !c.is_alphanumeric()).collect();
+    let issue = |at: usize| {
+        let number = parts.get(at + 1).is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()));
+        number && parts[at].eq_ignore_ascii_case("gh")
+    };
+    let commit = |part: &str| part.len() >= 7 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    if parts.iter().enumerate().any(|(at, part)| issue(at) || commit(part)) {
         return None;
     }
     // `1.` at the beginning of a paragraph would be a list.
@@ -199,6 +200,9 @@ mod tests {
             "[a](b)",
             "![a](b)",
             "deadbeef1",
+            "deadbeef",
+            "x-deadbeef's",
+            "x-gh-12",
             ":smile:",
             "$x$",
             "&amp;",

@@ -1,6 +1,7 @@
 //! The report as a GitHub issue or comment: it fits, it folds, and no name in it can do anything.
 
-mod escape;
+#[doc(hidden)]
+pub mod escape;
 mod finding;
 mod fit;
 #[cfg(test)]

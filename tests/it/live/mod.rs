@@ -5,6 +5,7 @@ mod contract;
 mod controller_log;
 mod diagnosis;
 mod harmless;
+mod hostile;
 mod published;
 mod terminal;
 
