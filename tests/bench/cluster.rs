@@ -83,9 +83,9 @@ fn node_name(i: usize) -> String {
     format!("k{}", i + 1)
 }
 
-/// So many of the nodes are servers of Hetzner Cloud; the others are dedicated (Robot) servers, which the API does not list.
+/// The first 2,000 of the nodes are servers of Hetzner Cloud; the others are dedicated (Robot) servers, which the API does not list.
 fn clouds(nodes: usize) -> usize {
-    (nodes * 2).div_ceil(5)
+    nodes.min(2000)
 }
 
 /// The address of node `i` in one of the networks 127.1.0.0/16 (private) and 127.2.0.0/16 (public).

@@ -108,7 +108,8 @@ fn compare(served: &mut Served, nodes: usize, kind: Kind, rounds: usize) -> Row 
         ("SSL_CERT_FILE", &hetzner_ca),
     ];
     let command: &[&str] = if whole { &[DOCTOR] } else { &[DOCTOR, "--skip", "KD110"] };
-    let exit = i32::from(kind == Kind::Broken);
+    // of the largest cluster the dedicated servers are behind no load balancer, which is a finding
+    let exit = 1;
     let doctor = || measured::run(command, &vars, exit);
 
     // the first run fills the simulator's cache, and says what is asked

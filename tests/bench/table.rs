@@ -27,7 +27,7 @@ const HEAD: &str = "\
 # What a run costs
 
 Made by `cargo bench --bench scale -- --write`, on generated clusters: for each node 10 pods, 2 Services with EndpointSlice
-and Deployment, and 4 warnings; of five nodes two are Hetzner servers and three dedicated ones; a load balancer for each 25
+and Deployment, and 4 warnings; the first 2,000 nodes are Hetzner servers, the others dedicated ones; a load balancer for each 25
 nodes. With 5,000 nodes that is 50,000 pods, 10,000 Services (200 of type LoadBalancer), 20,000 events and 2,000 servers. Every
 object is as heavy as real ones are. The simulator serves it over TLS from another process of the same machine, its answers
 made and compressed beforehand; so there is no network in these figures, and no time in which a server thinks: what is hidden
