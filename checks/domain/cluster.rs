@@ -1,5 +1,7 @@
 //! The cluster in a few words: what the header of a report says.
 
+use std::collections::HashSet;
+
 use crate::domain::gateway_controller::Program;
 use crate::domain::hccm::{Ccm, image_tag};
 use crate::domain::k3s;
@@ -56,11 +58,9 @@ impl Cluster {
 
 fn kubelets(facts: &Facts) -> Option<usize> {
     let kubelets = facts.all::<Kubelet>().ok()?;
-    let seen = |node: &&Node| {
-        let own = |k: &&Kubelet| k.node == node.metadata.name && k.trusted && k.certificate.is_some();
-        kubelets.iter().any(|k| own(&k))
-    };
-    Some(facts.all::<Node>().ok()?.iter().filter(seen).count())
+    let shown = kubelets.iter().filter(|k| k.trusted && k.certificate.is_some());
+    let shown: HashSet<&str> = shown.map(|k| &*k.node).collect();
+    Some(facts.all::<Node>().ok()?.iter().filter(|node| shown.contains(node.name())).count())
 }
 
 fn ccm(facts: &Facts) -> Option<Component> {

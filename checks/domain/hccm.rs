@@ -400,9 +400,8 @@ pub fn last_event<'a>(
 ) -> Known<Option<&'a facts::kubernetes::Event>> {
     let object = service.reference();
     let since = service.metadata.creation_timestamp;
-    let all = facts.all::<facts::kubernetes::Event>()?;
-    let ours = |event: &&facts::kubernetes::Event| {
-        event.reason == reason && event.is_about(&object) && !event.last_seen().is_before(since)
-    };
-    Ok(all.iter().filter(ours).max_by_key(|event| (event.last_seen(), event.reference())))
+    let ours =
+        |event: &&facts::kubernetes::Event| event.reason == reason && !event.last_seen().is_before(since);
+    let all = facts.events_about(&object)?;
+    Ok(all.filter(ours).max_by_key(|event| (event.last_seen(), event.reference())))
 }

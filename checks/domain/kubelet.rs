@@ -4,8 +4,28 @@
 //! `pkg/endpoints/handlers/responsewriters/status.go`: a failed dial is a 500 without a reason, whose message begins with
 //! `Get "https://`; whatever the kubelet itself answers carries a reason.
 
+use crate::domain::k3s;
 use crate::facts::kubelet::LogProbe;
+use crate::facts::kubernetes::Node;
 use crate::facts::{Gap, Kind, Why};
+
+/// The types of addresses at which a kubelet is dialled.
+pub const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
+
+/// The types of addresses in the order in which the API server prefers them: what it is told, else `InternalIP,ExternalIP`,
+/// or the reverse with `--flannel-external-ip`.
+pub fn preferred(nodes: &[Node]) -> Vec<&'static str> {
+    let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
+    let mut told =
+        told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
+    if let Some(told) = told.next_back() {
+        return told.split(',').filter_map(|t| TYPES.into_iter().find(|known| *known == t.trim())).collect();
+    }
+    match nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false")) {
+        true => TYPES.into_iter().rev().collect(),
+        false => TYPES.to_vec(),
+    }
+}
 
 pub enum Words<'a> {
     /// Something came back from the kubelet: the certificate passed.

@@ -1,38 +1,68 @@
 //! Which Hetzner server a node runs on.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::addresses::ip;
 use crate::facts::hetzner::{Network, Server};
 use crate::facts::kubernetes::Node;
 
-/// The server of a node: by its provider ID, else by name as HCCM finds it (names are compared as they are).
+/// The server of a node: by its provider ID, else by name as HCCM finds it (names are compared as they are). `servers` are
+/// in the order of their names, as all facts are.
 pub fn server_of<'a>(node: &Node, servers: &'a [Server]) -> Option<&'a Server> {
+    let namesake = by_name(node.name(), servers);
     match node.server_id() {
-        Some(id) => servers.iter().find(|server| server.id == id),
-        None => servers.iter().find(|server| server.name == *node.name()),
+        // Names are mostly the same, and a search among thousands of servers for each of thousands of nodes is not.
+        Some(id) => namesake
+            .filter(|server| server.id == id)
+            .or_else(|| servers.iter().find(|server| server.id == id)),
+        None => namesake,
     }
 }
 
-/// The one server that has the node's own address: what k3s settled on, else what stands in its status. `None` when none
-/// has it, or several: private addresses repeat in other networks of a project.
-pub fn by_address<'a>(node: &Node, servers: &'a [Server]) -> Option<&'a Server> {
-    let only = |addresses: &[IpAddr]| {
-        let has = |server: &&Server| {
-            server.public_addresses().chain(private_ips(server)).any(|address| addresses.contains(&address))
-        };
-        let mut having = servers.iter().filter(has);
-        having.next().filter(|_| having.next().is_none())
-    };
-    let own: Vec<IpAddr> = node.provided_ips().chain(node.told_addresses()).filter_map(ip).collect();
-    let status: Vec<IpAddr> = node.status.addresses.iter().filter_map(|a| ip(&a.address)).collect();
-    only(&own).or_else(|| only(&status))
+/// The first server of that name; `servers` are in the order of their names.
+pub fn by_name<'a>(name: &str, servers: &'a [Server]) -> Option<&'a Server> {
+    let at = servers.partition_point(|server| server.name.as_str() < name);
+    servers.get(at).filter(|server| server.name == *name)
 }
 
-/// The server that a node runs on, where its provider ID is another server's: its own address tells.
-pub fn misnamed<'a>(node: &Node, servers: &'a [Server]) -> Option<&'a Server> {
-    let claimed = servers.iter().find(|server| Some(server.id) == node.server_id())?;
-    by_address(node, servers).filter(|server| server.id != claimed.id)
+/// Servers by each of their addresses.
+pub struct ByAddress<'a>(HashMap<IpAddr, Vec<&'a Server>>);
+
+impl<'a> ByAddress<'a> {
+    pub fn new(servers: &'a [Server]) -> ByAddress<'a> {
+        let mut all: HashMap<IpAddr, Vec<&Server>> = HashMap::new();
+        for server in servers {
+            for address in server.public_addresses().chain(private_ips(server)) {
+                all.entry(address).or_default().push(server);
+            }
+        }
+        ByAddress(all)
+    }
+
+    /// The one server that has the node's own address: what k3s settled on, else what stands in its status. `None` when none
+    /// has it, or several: private addresses repeat in other networks of a project.
+    pub fn server_of(&self, node: &Node) -> Option<&'a Server> {
+        let mut own = node.provided_ips().chain(node.told_addresses()).filter_map(ip);
+        let mut status = node.status.addresses.iter().filter_map(|a| ip(&a.address));
+        self.only(&mut own).or_else(|| self.only(&mut status))
+    }
+
+    fn only(&self, addresses: &mut dyn Iterator<Item = IpAddr>) -> Option<&'a Server> {
+        let mut found: Option<&Server> = None;
+        for server in addresses.filter_map(|address| self.0.get(&address)).flatten().copied() {
+            if found.is_some_and(|found| !std::ptr::eq(found, server)) {
+                return None;
+            }
+            found = Some(server);
+        }
+        found
+    }
+
+    /// The server that a node runs on, where its provider ID is another one's: its own address tells.
+    pub fn misnamed(&self, node: &Node, claimed: &Server) -> Option<&'a Server> {
+        self.server_of(node).filter(|server| server.id != claimed.id)
+    }
 }
 
 /// A server's address in one network.

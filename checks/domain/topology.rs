@@ -1,11 +1,13 @@
 //! The way that traffic takes into the cluster, as far as it was seen: load balancers, the Services they stand before, the
 //! nodes behind those and the nodes' kubelets. Nothing is judged here, and what was not seen is not taken for healthy.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::hccm::{Ccm, load_balancer_of};
 use super::kubelet::{Words, words};
-use super::{machines, owner};
+use super::machines::{ByAddress, server_of};
+use super::owner;
 use crate::ObjectRef;
 use crate::facts::hetzner::{LoadBalancer, Server};
 use crate::facts::kubelet::{Kubelet, LogProbe};
@@ -197,6 +199,7 @@ fn stations(facts: &Facts) -> Known<Vec<Station>> {
     }
     let probes = facts.all::<LogProbe>().unwrap_or_default();
     let probes: HashMap<&str, &LogProbe> = probes.iter().map(|probe| (&*probe.node, probe)).collect();
+    let by_address = OnceCell::new();
     let station = |node: &Node| {
         let shakes = shakes.get(node.name()).map(Vec::as_slice).unwrap_or_default();
         Station {
@@ -204,7 +207,7 @@ fn stations(facts: &Facts) -> Known<Vec<Station>> {
             address: node.addresses("InternalIP").next().map(Text::new),
             is_control_plane: node.is_control_plane(),
             ready: node.condition("Ready").map(|condition| condition.status == "True"),
-            machine: machine(node, &servers),
+            machine: machine(node, &servers, &by_address),
             kubelet: sight(node, shakes, probes.get(node.name()).copied()),
             kubelets: shakes.iter().map(|shake| shake.reference()).collect(),
         }
@@ -212,14 +215,15 @@ fn stations(facts: &Facts) -> Known<Vec<Station>> {
     Ok(nodes.iter().map(station).collect())
 }
 
-fn machine(node: &Node, servers: &Known<&[Server]>) -> Machine {
+fn machine<'a>(node: &Node, servers: &Known<&'a [Server]>, by_address: &OnceCell<ByAddress<'a>>) -> Machine {
     if !node.is_cloud() {
         return Machine::Dedicated;
     }
     match servers {
         Err(gap) => Machine::NotSeen(gap.clone()),
         Ok(servers) => {
-            let found = machines::server_of(node, servers).or_else(|| machines::by_address(node, servers));
+            let of_address = || by_address.get_or_init(|| ByAddress::new(servers)).server_of(node);
+            let found = server_of(node, servers).or_else(of_address);
             found.map_or(Machine::NotFound, |server| Machine::Server {
                 object: server.reference(),
                 status: server.status.clone(),

@@ -119,6 +119,9 @@ impl Gap {
             ("kubelets", Why::Unreachable | Why::TimedOut) => {
                 "run it where the nodes' addresses are reachable: on a node, or in the cluster (deploy/)"
             }
+            ("kubelets", Why::NotRead) => {
+                "give it more time with --timeout; by hand: `kairos-doctor explain` of the check says how"
+            }
             ("kubelets", Why::Malformed) => {
                 "find out what answers at that address: it is not this node's kubelet"
             }

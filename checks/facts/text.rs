@@ -1,14 +1,20 @@
 //! Text from outside, made harmless once, at decode.
 
 use std::borrow::Borrow;
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Deref;
 
+use ecow::EcoString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_width::UnicodeWidthChar;
 
 /// Longest text that is kept, in characters. Kubernetes caps event messages at 1,024 bytes.
 pub const LONGEST: usize = 2048;
+
+/// No token that is known is shorter.
+const SHORTEST: usize = 40;
 
 /// So many marks may stand on one letter: more of them reach over the neighbouring lines of a terminal.
 const MOST_MARKS: usize = 4;
@@ -16,13 +22,15 @@ const MOST_MARKS: usize = 4;
 /// A string that came from a server: one line without control, invisible or direction-changing characters, at most
 /// [`LONGEST`] characters, nothing in it that looks like a Hetzner or service-account token, and domains as they are in
 /// DNS, so that letters of another script cannot pass for Latin ones.
+///
+/// Up to 15 bytes are kept in place, and copies share the others: most of a large cluster is `True`, `Ready` and addresses.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Box<str>);
+pub struct Text(EcoString);
 
 impl Text {
     pub fn new(raw: &str) -> Text {
         if raw.len() <= LONGEST && raw.bytes().all(|b| (0x20..0x7f).contains(&b)) {
-            return Text(mask(raw.to_string()).into_boxed_str());
+            return Text(if raw.len() < SHORTEST { raw.into() } else { mask(raw.to_string()).into() });
         }
         let mut clean = String::with_capacity(raw.len().min(LONGEST));
         let mut marks = 0;
@@ -41,12 +49,33 @@ impl Text {
         if !clean.is_ascii() {
             clean = cut(spelled(clean));
         }
-        Text(mask(clean).into_boxed_str())
+        Text(mask(clean).into())
+    }
+
+    /// The same, in one place with others of the same words: for the keys of labels, which are few and on every object.
+    pub fn shared(raw: &str) -> Text {
+        KNOWN.with_borrow_mut(|known| {
+            if let Some(text) = known.get(raw) {
+                return text.clone();
+            }
+            let text = Text::new(raw);
+            if known.len() < MOST_KNOWN {
+                known.insert(text.clone());
+            }
+            text
+        })
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Far more than there are keys on the lists; a server that makes up keys must not fill the memory.
+const MOST_KNOWN: usize = 1024;
+
+thread_local! {
+    static KNOWN: RefCell<HashSet<Text>> = RefCell::default();
 }
 
 /// What stands where a secret, or a value that is on no list, was dropped. k3s masks its own arguments so.
@@ -113,7 +142,7 @@ fn mask(text: String) -> String {
                     && run.bytes().any(|b| b.is_ascii_lowercase())
             })
     };
-    if text.len() < 40 || !text.split(|c| !word(c)).any(suspicious) {
+    if text.len() < SHORTEST || !text.split(|c| !word(c)).any(suspicious) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
@@ -160,12 +189,12 @@ impl From<&Text> for String {
 }
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        &*self.0 == other
+        self.0 == other
     }
 }
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        &*self.0 == *other
+        self.0 == **other
     }
 }
 impl fmt::Display for Text {
@@ -175,7 +204,7 @@ impl fmt::Display for Text {
 }
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 impl Serialize for Text {

@@ -1,5 +1,7 @@
 //! How slim structs meet the wire: absent and null are the default, unknown fields are dropped.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -37,7 +39,7 @@ macro_rules! kept_by_key {
         #[doc = $doc]
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
         #[serde(transparent)]
-        pub struct $name(pub std::collections::BTreeMap<$crate::facts::Text, $crate::facts::Text>);
+        pub struct $name(pub $crate::facts::wire::Pairs);
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<$name, D::Error> {
@@ -49,15 +51,15 @@ macro_rules! kept_by_key {
                     }
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
                         let clean: fn(&str, &str) -> Option<$crate::facts::Text> = $clean;
-                        let mut kept = std::collections::BTreeMap::new();
-                        while let Some(key) = map.next_key::<std::borrow::Cow<str>>()? {
-                            let value =
-                                map.next_value::<Option<std::borrow::Cow<str>>>()?.unwrap_or_default();
+                        let mut kept = Vec::new();
+                        use $crate::facts::wire::Raw;
+                        while let Some(Raw(key)) = map.next_key()? {
+                            let Raw(value) = map.next_value::<Option<Raw>>()?.unwrap_or_default();
                             if let Some(value) = clean(&key, &value) {
-                                kept.insert($crate::facts::Text::new(&key), value);
+                                kept.push(($crate::facts::Text::shared(&key), value));
                             }
                         }
-                        Ok($name(kept))
+                        Ok($name(kept.into_iter().collect()))
                     }
                 }
                 d.deserialize_map(V)
@@ -68,6 +70,51 @@ macro_rules! kept_by_key {
 }
 
 pub(crate) use {kept_by_key, wire};
+
+/// Text as it stands in the answer, where nothing in it is escaped: most of it is looked at and dropped.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub struct Raw<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+/// A map of text in the order of its keys. A tree takes 376 bytes for a single label, and nearly every object has one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs(Box<[(Text, Text)]>);
+
+impl Pairs {
+    pub fn get(&self, key: &str) -> Option<&Text> {
+        let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
+        Some(&self.0[at].1)
+    }
+
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Text, &Text)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl FromIterator<(Text, Text)> for Pairs {
+    /// Of a key that comes again the last value counts, as in a map.
+    fn from_iter<I: IntoIterator<Item = (Text, Text)>>(pairs: I) -> Pairs {
+        let mut all: Vec<(Text, Text)> = pairs.into_iter().collect();
+        all.reverse();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.dedup_by(|later, kept| later.0 == kept.0);
+        Pairs(all.into_boxed_slice())
+    }
+}
+
+impl Serialize for Pairs {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_map(self.iter())
+    }
+}
 
 /// What a field of a slim struct may be.
 pub trait Field {
@@ -130,6 +177,7 @@ impl Serialize for Time {
 }
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        Ok(Time(Text::deserialize(d)?.parse().ok()))
+        let Raw(text) = Raw::deserialize(d)?;
+        Ok(Time(text.parse().ok()))
     }
 }

@@ -231,14 +231,18 @@ impl<'a> Scene<'a> {
         let server = self.server(member);
         let id = member.server.or(server.map(|s| s.id));
         let nodes = self.nodes?;
-        let by_id = nodes.iter().find(|n| n.server_id().is_some() && n.server_id() == id);
+        // Nodes are in the order of their names, and nearly all have that of their server.
+        let namesake = server.and_then(|server| {
+            let at = nodes.partition_point(|node| node.name() < server.name.as_str());
+            nodes.get(at).filter(|node| server.name == *node.name())
+        });
+        let is_it = |node: &&Node| node.server_id().is_some() && node.server_id() == id;
+        let by_id = namesake.filter(is_it).or_else(|| nodes.iter().find(is_it));
         // A Robot server is a target by its address, and no server of the project.
         let has =
             |n: &&Node| n.status.addresses.iter().any(|a| ip(&a.address) == member.address.and_then(ip));
         let by_address = || nodes.iter().find(has).filter(|_| member.address.and_then(ip).is_some());
-        by_id
-            .or_else(|| nodes.iter().find(|n| server.is_some_and(|s| s.name == n.name())))
-            .or_else(by_address)
+        by_id.or(namesake).or_else(by_address)
     }
 
     pub fn name(&self, member: &Member) -> String {

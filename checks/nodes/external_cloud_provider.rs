@@ -2,10 +2,12 @@
 //! the node, because k3s gives it a `k3s://` provider ID first, or the kubelet registers it without the taint that the
 //! controller waits for (k3s `pkg/cloudprovider/instances.go`, `pkg/daemons/agent`).
 
+use std::cell::{LazyCell, OnceCell};
+
 use super::TAINT;
 use crate::domain::hccm::{self, Ccm};
 use crate::domain::k3s;
-use crate::domain::machines::{by_address, server_of};
+use crate::domain::machines::{ByAddress, server_of};
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
@@ -38,6 +40,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let nodes = facts.all::<Node>()?;
     let taken: Vec<&Node> = nodes.iter().filter(|n| n.spec.provider_id.starts_with("k3s://")).collect();
     let is_on = |node: &Node| k3s::arg(node, "disable-cloud-controller").is_none_or(|off| off == "false");
+    let by_k3s = LazyCell::new(|| nodes.iter().any(|n| n.is_control_plane() && is_on(n)));
+    let machines = OnceCell::new();
     for node in nodes.iter().filter(|node| node.is_cloud()) {
         v.examined += 1;
         let adopted = node.spec.provider_id.starts_with("hcloud://");
@@ -60,8 +64,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             continue;
         }
         // k3s itself tells kubelets of its own controller; and the taint shows that a kubelet knows of one.
-        let by_k3s = nodes.iter().any(|n| n.is_control_plane() && is_on(n));
-        if by_k3s || node.is_uninitialized() || !node.spec.provider_id.is_empty() {
+        if *by_k3s || node.is_uninitialized() || !node.spec.provider_id.is_empty() {
             continue;
         }
         let told = k3s::arg_values(node, "kubelet-arg");
@@ -76,7 +79,8 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
         // A machine elsewhere is rightly left alone by the controller.
         if let Some(servers) = v.see(facts.all::<Server>())
-            && let Some(server) = server_of(node, servers).or_else(|| by_address(node, servers))
+            && let Some(server) = server_of(node, servers)
+                .or_else(|| machines.get_or_init(|| ByAddress::new(servers)).server_of(node))
         {
             v.findings.push(on_kubelet(node, server));
         }

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use crate::domain::addresses::{host_port, ip};
 use crate::domain::k3s;
-use crate::domain::kubelet::{Words, words};
+use crate::domain::kubelet::{TYPES, Words, preferred, words};
 use crate::facts::kubelet::{Kubelet, LogProbe};
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
@@ -69,23 +69,6 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
     }
     Ok(())
-}
-
-const TYPES: [&str; 2] = ["InternalIP", "ExternalIP"];
-
-/// The types of addresses in the order in which the API server prefers them: what it is told, else `InternalIP,ExternalIP`,
-/// or the reverse with `--flannel-external-ip`.
-fn preferred(nodes: &[Node]) -> Vec<&'static str> {
-    let told = nodes.iter().flat_map(|n| k3s::arg_values(n, "kube-apiserver-arg"));
-    let mut told =
-        told.filter_map(|arg| Some(arg.strip_prefix("kubelet-preferred-address-types=")?.to_string()));
-    if let Some(told) = told.next_back() {
-        return told.split(',').filter_map(|t| TYPES.into_iter().find(|known| *known == t.trim())).collect();
-    }
-    match nodes.iter().any(|n| k3s::arg(n, "flannel-external-ip").is_some_and(|on| on != "false")) {
-        true => TYPES.into_iter().rev().collect(),
-        false => TYPES.to_vec(),
-    }
 }
 
 /// The first address of the first type that the node has.

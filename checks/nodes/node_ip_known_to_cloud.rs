@@ -10,7 +10,7 @@ use crate::cloud_controller::ccm_network as network_check;
 use crate::domain::addresses::{ip, range};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, Var};
-use crate::domain::machines::{misnamed, private_ip, private_ips, server_of};
+use crate::domain::machines::{ByAddress, private_ip, private_ips, server_of};
 use crate::facts::hetzner::{LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known};
@@ -50,10 +50,12 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let nodes = facts.all::<Node>()?;
     let servers = facts.all::<Server>()?;
     let network = ccm_network::of(facts, &ccm);
+    let machines = ByAddress::new(servers);
     for node in nodes.iter().filter(|node| node.is_cloud()) {
         let told: Vec<IpAddr> = node.provided_ips().filter_map(ip).collect();
         let Some(server) = server_of(node, servers) else { continue };
-        if told.is_empty() || misnamed(node, servers).is_some() {
+        let claims = node.server_id().is_some();
+        if told.is_empty() || claims && machines.misnamed(node, server).is_some() {
             continue;
         }
         v.examined += 1;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::{PROVIDED, TAINT};
 use crate::domain::hccm::{self, Ccm, Var};
-use crate::domain::machines::by_address;
+use crate::domain::machines::ByAddress;
 use crate::domain::spelling;
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
@@ -29,13 +29,14 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let nodes = facts.all::<Node>()?;
     let servers = facts.all::<Server>()?;
     let names: HashSet<&str> = servers.iter().map(|server| &*server.name).collect();
+    let machines = ByAddress::new(servers);
     for node in nodes.iter().filter(|node| node.is_cloud()) {
         v.examined += 1;
         // Once it has a provider ID, names no longer count.
         if !node.spec.provider_id.is_empty() || names.contains(node.name()) {
             continue;
         }
-        let of_address = by_address(node, servers);
+        let of_address = machines.server_of(node);
         if of_address.is_none() {
             if !node.is_uninitialized() {
                 continue; // a machine elsewhere: nothing shows that it is a server of Hetzner Cloud

@@ -6,7 +6,7 @@ use super::{
     PROVIDED, TAINT, external_cloud_provider, is_new, node_ip_known_to_cloud, node_name_matches_server,
 };
 use crate::domain::hccm::{self, Ccm};
-use crate::domain::machines::{by_address, misnamed};
+use crate::domain::machines::{ByAddress, by_name, server_of};
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Kind, Known};
@@ -35,9 +35,10 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     }
     let nodes = facts.all::<Node>()?;
     let servers = v.see(facts.all::<Server>());
+    let machines = servers.map(|servers| Machines { servers, by_address: ByAddress::new(servers) });
     for node in nodes.iter().filter(|node| node.is_cloud()) {
         v.examined += 1;
-        let Some(wrong) = Wrong::of(node, servers) else { continue };
+        let Some(wrong) = Wrong::of(node, machines.as_ref()) else { continue };
         // An autoscaler makes and deletes servers while the lists are read, one after the other.
         let passing = is_new(node, facts) || node.metadata.deletion_timestamp.0.is_some();
         if passing && matches!(wrong, Wrong::Gone(None)) {
@@ -46,6 +47,11 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         v.findings.push(wrong.finding(node, nodes));
     }
     Ok(())
+}
+
+struct Machines<'a> {
+    servers: &'a [Server],
+    by_address: ByAddress<'a>,
 }
 
 enum Wrong<'a> {
@@ -64,7 +70,7 @@ enum Wrong<'a> {
 }
 
 impl<'a> Wrong<'a> {
-    fn of(node: &Node, servers: Option<&'a [Server]>) -> Option<Wrong<'a>> {
+    fn of(node: &Node, machines: Option<&Machines<'a>>) -> Option<Wrong<'a>> {
         let id = &*node.spec.provider_id;
         if id.starts_with("k3s://") {
             return Some(Wrong::K3s);
@@ -72,13 +78,13 @@ impl<'a> Wrong<'a> {
         if id.starts_with("hcloud://") && node.server_id().is_none() {
             return Some(Wrong::Malformed);
         }
-        let servers = servers?;
-        let own = || by_address(node, servers).or_else(|| servers.iter().find(|s| s.name == *node.name()));
-        if let Some(id) = node.server_id() {
-            if servers.iter().any(|server| server.id == id) {
-                return misnamed(node, servers).map(Wrong::Other);
-            }
-            return Some(Wrong::Gone(own()));
+        let Machines { servers, by_address } = machines?;
+        let own = || by_address.server_of(node).or_else(|| by_name(node.name(), servers));
+        if node.server_id().is_some() {
+            return match server_of(node, servers) {
+                Some(claimed) => by_address.misnamed(node, claimed).map(Wrong::Other),
+                None => Some(Wrong::Gone(own())),
+            };
         }
         // A machine elsewhere has another provider ID, or none, and that is right.
         match id {

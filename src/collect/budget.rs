@@ -38,6 +38,11 @@ impl Deadline {
         self.end.saturating_duration_since(Instant::now())
     }
 
+    /// The same run with so much of its end kept for something else.
+    pub fn earlier(self, by: Duration) -> Deadline {
+        Deadline { end: self.end - by, ..self }
+    }
+
     /// How long one answer may take, if there is as much time left.
     pub fn answer(self) -> Duration {
         ANSWER.min(self.whole / 2)

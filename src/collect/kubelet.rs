@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt;
+use futures::future::ready;
 use futures::stream;
 use kairos_doctor_checks::domain::addresses::{host_port, ip};
 use kairos_doctor_checks::facts::kubelet::{Certificate, Failure, Kubelet};
@@ -32,71 +33,82 @@ use tokio_rustls::TlsConnector;
 use super::budget::Deadline;
 use super::certificate::certificate;
 
-const AT_ONCE: usize = 64;
+mod sample;
+
 /// One handshake is waited for no longer; a kubelet on the same network needs milliseconds.
 const ONE: Duration = Duration::from_secs(3);
 /// How long the peer may take to close after it was told goodbye.
 const GOODBYE: Duration = Duration::from_millis(250);
 
-/// One handshake with each node's kubelet at its first InternalIP, which the API server dials, and at its first
-/// ExternalIP: a `Part` of [`Kubelet`]. `progress` is told how many are done.
+/// Handshakes with each node's kubelet at its first InternalIP and at its first ExternalIP, as many as there is time for,
+/// that of the address which the API server dials first: a `Part` of [`Kubelet`]. `progress` is told how many are done.
 ///
-/// It does not fail: what went wrong is said in the item. `trusted` means that the chain leads to one of `roots`; whether
-/// the name fits and the date is right is for the checks to say. Nothing is waited for beyond the deadline.
+/// It does not fail: what went wrong is said in the item, and what was not tried has none. `trusted` means that the chain
+/// leads to one of `roots`; whether the name fits and the date is right is for the checks to say. Nothing is waited for
+/// beyond the deadline.
 pub async fn shake_hands(
     nodes: &[Node],
     roots: &[CertificateDer<'static>],
     deadline: Deadline,
     progress: impl Fn(usize),
 ) -> Part {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(roots.iter().cloned());
-    let store = Arc::new(store);
-    let mut shakes = stream::iter(nodes.iter().flat_map(targets))
-        .map(|target| shake(target, &provider, &store, deadline))
-        .buffer_unordered(AT_ONCE);
+    let targets = sample::in_order(nodes);
+    let end = sample::end(deadline);
+    let at_once = sample::at_once(targets.len(), end);
     let mut items = Vec::new();
-    while let Some(item) = shakes.next().await {
-        items.push(item);
-        progress(items.len());
+    if let Some(tls) = Tls::new(roots).map(Arc::new) {
+        // In tasks of their own: a handshake is half a millisecond of arithmetic, and there may be more than one core.
+        let mut shakes = stream::iter(targets)
+            .take_while(|_| ready(!end.left().is_zero()))
+            .map(|target| tokio::spawn(shake(target, Arc::clone(&tls), end)))
+            .buffer_unordered(at_once);
+        while let Some(item) = shakes.next().await {
+            match item {
+                Ok(item) => items.push(item),
+                Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+            }
+            progress(items.len());
+        }
     }
     Kubelet::NEED.join(vec![Arc::new(items)])
 }
 
-/// The handshakes to try with one node, without their outcome.
-fn targets(node: &Node) -> Vec<Kubelet> {
-    let mut targets: Vec<Kubelet> = Vec::new();
-    for kind in ["InternalIP", "ExternalIP"] {
-        let Some(address) = node.addresses(kind).next() else { continue };
-        if targets.iter().all(|other| other.address != address) {
-            targets.push(Kubelet {
-                node: node.name().into(),
-                address_type: kind.into(),
-                address: address.into(),
-                port: node.kubelet_port(),
-                ..Kubelet::default()
-            });
-        }
-    }
-    targets
+/// What all handshakes share.
+struct Tls {
+    provider: Arc<CryptoProvider>,
+    roots: Arc<RootCertStore>,
+    config: ClientConfig,
 }
 
-async fn shake(
-    mut item: Kubelet,
-    provider: &Arc<CryptoProvider>,
-    roots: &Arc<RootCertStore>,
-    deadline: Deadline,
-) -> Kubelet {
+impl Tls {
+    fn new(roots: &[CertificateDer<'static>]) -> Option<Tls> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(roots.iter().cloned());
+        let store = Arc::new(store);
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+        let builder = builder.with_safe_default_protocol_versions().ok()?;
+        let mut config = builder.with_root_certificates(Arc::clone(&store)).with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Some(Tls { provider, roots: store, config })
+    }
+}
+
+async fn shake(mut item: Kubelet, tls: Arc<Tls>, deadline: Deadline) -> Kubelet {
     let failure = |(why, detail): (Why, String)| Failure { why: why.as_str().into(), detail: detail.into() };
     let Some(address) = ip(&item.address).filter(|ip| !ip.is_unspecified() && !ip.is_multicast()) else {
         let detail = format!("`{}` is not the address of one machine", item.address);
         item.failure = Some(failure((Why::Malformed, detail)));
         return item;
     };
-    let recorder =
-        Arc::new(Recorder { provider: provider.clone(), roots: roots.clone(), seen: Mutex::default() });
-    let met = meet(SocketAddr::new(address, item.port), &recorder, deadline).await;
+    let recorder = Arc::new(Recorder {
+        provider: Arc::clone(&tls.provider),
+        roots: Arc::clone(&tls.roots),
+        seen: Mutex::default(),
+    });
+    let mut config = tls.config.clone();
+    config.dangerous().set_certificate_verifier(Arc::clone(&recorder) as Arc<dyn ServerCertVerifier>);
+    let met = meet(SocketAddr::new(address, item.port), config, deadline).await;
     let seen = std::mem::take(&mut *recorder.seen.lock().unwrap_or_else(|e| e.into_inner()));
     let at = host_port(&item.address, item.port);
     // A peer that breaks off after it proved its key (it wants a client certificate) has shown what was wanted.
@@ -118,17 +130,8 @@ async fn shake(
 
 /// Connects, shakes hands and says goodbye.
 #[expect(clippy::disallowed_types, reason = "a handshake, and nothing inside it")]
-async fn meet(at: SocketAddr, recorder: &Arc<Recorder>, deadline: Deadline) -> Result<(), (Why, String)> {
+async fn meet(at: SocketAddr, config: ClientConfig, deadline: Deadline) -> Result<(), (Why, String)> {
     let limit = deadline.left().min(ONE);
-    if limit.is_zero() {
-        return Err((Why::TimedOut, "was not dialled: no time left".into()));
-    }
-    let config = ClientConfig::builder_with_provider(recorder.provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| (Why::Malformed, format!("was not dialled: TLS cannot be set up: {e}")))?;
-    let mut config =
-        config.dangerous().with_custom_certificate_verifier(recorder.clone()).with_no_client_auth();
-    config.resumption = Resumption::disabled();
     let mut connected = false;
     let handshake = async {
         let stream = TcpStream::connect(at).await.map_err(|e| unreachable(&e))?;

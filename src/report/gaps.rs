@@ -1,6 +1,6 @@
 //! What could not be seen, put together by source and reason, so that one remedy is said once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kairos_doctor_checks::engine::{Hidden, Report, Status};
 use kairos_doctor_checks::facts::Why;
@@ -67,15 +67,17 @@ fn with_context(remedy: &str, report: &Report) -> String {
 /// The same answer to several requests is said once.
 fn tried(hidden: &[&Hidden]) -> Vec<String> {
     let mut by_detail: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for Hidden { gap, .. } in hidden {
         let what = match &gap.item {
             Some(item) => clean(item),
             None => what(&gap.need),
         };
-        match by_detail.iter_mut().find(|(detail, _)| *detail == &*gap.detail) {
-            Some((_, all)) => all.push(what),
-            None => by_detail.push((&gap.detail, vec![what])),
-        }
+        let place = *places.entry(&gap.detail).or_insert_with(|| {
+            by_detail.push((&gap.detail, Vec::new()));
+            by_detail.len() - 1
+        });
+        by_detail[place].1.push(what);
     }
     let line = |(detail, mut what): (&str, Vec<String>)| {
         what.retain(|w| !w.is_empty());

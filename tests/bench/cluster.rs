@@ -13,7 +13,8 @@ const EVENTS: usize = 4;
 /// Endpoints of one Service.
 const REPLICAS: usize = 4;
 const NODES_OF_A_NAMESPACE: usize = 50;
-const MOST_LOAD_BALANCERS: usize = 20;
+/// One load balancer for so many nodes: 200 for 5,000.
+const NODES_OF_A_LOAD_BALANCER: usize = 25;
 /// What the smallest load balancer type takes.
 const MOST_TARGETS: usize = 25;
 const FIRST_SERVER: usize = 101_001;
@@ -45,6 +46,33 @@ pub fn cluster(nodes: usize) -> Value {
     bundle
 }
 
+/// The same cluster with something wrong at every node, every load balancer and every Service behind one.
+pub fn broken(nodes: usize) -> Value {
+    let mut bundle = cluster(nodes);
+    let parts = bundle["parts"].as_object_mut().expect("a bundle has parts");
+    let lacking = |i: usize| {
+        let node = node_name(i);
+        let certificate = json!({"subject": node, "issuer": "k3s-server-ca", "dnsNames": [node, "localhost"],
+            "ipAddresses": ["127.0.0.1"], "notBefore": MADE, "notAfter": "2027-11-20T07:01:40Z"});
+        json!({"node": node, "addressType": "InternalIP", "address": address(1, i), "port": 10250, "trusted": true,
+            "certificate": certificate})
+    };
+    parts.insert("kubelets".into(), (0..nodes).map(lacking).collect());
+    for balancer in parts["hcloud.load_balancers"].as_array_mut().expect("a list") {
+        for target in balancer["targets"].as_array_mut().expect("a list") {
+            target["health_status"].as_array_mut().expect("a list").iter_mut().for_each(|one| {
+                one["status"] = "unhealthy".into();
+            });
+        }
+    }
+    for service in parts["services"].as_array_mut().expect("a list") {
+        if service["spec"]["type"] == "LoadBalancer" {
+            service["metadata"]["annotations"]["load-balancer.hetzner.cloud/location"] = "nowhere".into();
+        }
+    }
+    bundle
+}
+
 fn named(items: &Value, name: &str) -> Value {
     let items = items.as_array().expect("a list");
     let by = |item: &&Value| item["metadata"]["name"] == name || item["name"] == name;
@@ -53,6 +81,11 @@ fn named(items: &Value, name: &str) -> Value {
 
 fn node_name(i: usize) -> String {
     format!("k{}", i + 1)
+}
+
+/// The first 2,000 of the nodes are servers of Hetzner Cloud; the others are dedicated (Robot) servers, which the API does not list.
+fn clouds(nodes: usize) -> usize {
+    nodes.min(2000)
 }
 
 /// The address of node `i` in one of the networks 127.1.0.0/16 (private) and 127.2.0.0/16 (public).
@@ -82,7 +115,9 @@ fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
         meta["labels"]["kubernetes.io/hostname"] = name.clone().into();
         meta["annotations"]["alpha.kubernetes.io/provided-node-ip"] = inner.clone().into();
         meta["annotations"]["k3s.io/node-args"] = arguments.into();
-        node["spec"]["providerID"] = format!("hcloud://{}", FIRST_SERVER + i).into();
+        let is_cloud = i < clouds(count);
+        let provider = if is_cloud { "hcloud://" } else { "hrobot://" };
+        node["spec"]["providerID"] = format!("{provider}{}", FIRST_SERVER + i).into();
         node["status"]["addresses"] = json!([
             {"type": "Hostname", "address": name},
             {"type": "ExternalIP", "address": outer},
@@ -91,6 +126,9 @@ fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
         // the kubelet names the 50 largest images; a node has some twenty
         node["status"]["images"] = (0..20).map(image).collect();
         nodes.push(node);
+        if !is_cloud {
+            continue;
+        }
         let mut server = machine.clone();
         server["id"] = (FIRST_SERVER + i).into();
         server["name"] = name.into();
@@ -102,7 +140,7 @@ fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
     parts["hcloud.servers"] = machines.into();
     let applied = |i: usize| json!({"type": "server", "server": {"id": FIRST_SERVER + i}});
     for firewall in parts["hcloud.firewalls"].as_array_mut().expect("a list") {
-        firewall["applied_to"] = (0..count).map(applied).collect();
+        firewall["applied_to"] = (0..clouds(count)).map(applied).collect();
     }
     for set in parts["daemonsets"].as_array_mut().expect("a list") {
         let fields =
@@ -252,7 +290,7 @@ fn grow_services(parts: &mut Map<String, Value>, count: usize) {
             "selector": labels, "sessionAffinity": "None", "internalTrafficPolicy": "Cluster",
             "ports": [{"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080}],
         }, "status": {"loadBalancer": {}}});
-        if number < MOST_LOAD_BALANCERS {
+        if number < count.div_ceil(NODES_OF_A_LOAD_BALANCER) {
             let (port, ip) = (30_100 + number, format!("127.3.0.{}", number + 1));
             service["metadata"]["annotations"] = json!({"load-balancer.hetzner.cloud/location": "nbg1"});
             service["spec"]["type"] = "LoadBalancer".into();
@@ -302,7 +340,7 @@ fn targets(nodes: usize, services: &Value) -> Value {
         json!({"type": "server", "server": {"id": FIRST_SERVER + i}, "use_private_ip": true,
             "health_status": health.clone()})
     };
-    (0..nodes.min(MOST_TARGETS)).map(target).collect()
+    (0..clouds(nodes).min(MOST_TARGETS)).map(target).collect()
 }
 
 /// Warnings that say nothing of what the checks look for.

@@ -1,10 +1,11 @@
 //! The yardstick: the requests of a doctor's run, asked again by a client that does nothing with the answers. Lists at
-//! once, the pages of one list one after the other, as a `continue` token allows no other way.
+//! once, the pages of one list one after the other, as a `continue` token allows no other way: it does unpack them, as
+//! everybody must who asks for compressed answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures::future::{join, join_all};
+use futures::future::{join, join_all, ready};
 use futures::{StreamExt, stream};
 use reqwest::Client;
 use rustls::pki_types::pem::PemObject;
@@ -17,8 +18,8 @@ use tokio_rustls::TlsConnector;
 
 use crate::served::{Traffic, Way};
 
-/// As many handshakes at once as the doctor makes.
-const AT_ONCE: usize = 64;
+/// As many handshakes at once as the doctor makes at most.
+const AT_ONCE: usize = 256;
 
 #[derive(Serialize, Deserialize)]
 pub struct Plan {
@@ -57,25 +58,29 @@ async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String]) -> usi
             None => lists.push((path, vec![target])),
         }
     }
-    let list = async |pages: Vec<&str>| {
-        let mut bytes = 0;
-        for page in pages {
-            let request = client.get(format!("{endpoint}{page}")).bearer_auth(token);
-            let mut answer = request.send().await.unwrap_or_else(|e| panic!("{page}: {e:?}"));
-            while let Some(chunk) = answer.chunk().await.unwrap_or_else(|e| panic!("{page}: {e:?}")) {
-                bytes += chunk.len();
+    // each in a task of its own, so that both threads have their share
+    let list = |pages: Vec<&str>| {
+        let requests: Vec<_> =
+            pages.iter().map(|page| client.get(format!("{endpoint}{page}")).bearer_auth(token)).collect();
+        tokio::spawn(async move {
+            let mut bytes = 0;
+            for request in requests {
+                let mut answer = request.send().await.expect("it is answered");
+                while let Some(chunk) = answer.chunk().await.expect("it is answered to the end") {
+                    bytes += chunk.len();
+                }
             }
-        }
-        bytes
+            bytes
+        })
     };
-    join_all(lists.into_iter().map(|(_, pages)| list(pages))).await.into_iter().sum()
+    let lists = join_all(lists.into_iter().map(|(_, pages)| list(pages))).await;
+    lists.into_iter().map(|bytes| bytes.expect("no list panics")).sum()
 }
 
 /// A whole handshake with each kubelet, with the ordinary verification: the generated ones are all good.
 async fn shake_hands(ca: &str, addresses: &[String]) {
     let connector = TlsConnector::from(Arc::new(tls(ca)));
-    let shake = async |address: &String| {
-        let at: SocketAddr = address.parse().expect("an address and a port");
+    let shake = async move |at: SocketAddr, connector: TlsConnector| {
         let stream = TcpStream::connect(at).await.expect("the kubelet is there");
         stream.set_nodelay(true).expect("a socket takes it");
         let name = ServerName::IpAddress(at.ip().into());
@@ -84,7 +89,15 @@ async fn shake_hands(ca: &str, addresses: &[String]) {
         let _ = stream.shutdown().await;
         let _ = stream.read(&mut [0; 1024]).await;
     };
-    stream::iter(addresses).map(shake).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    let shakes = stream::iter(addresses).map(|address| {
+        let at: SocketAddr = address.parse().expect("an address and a port");
+        tokio::spawn(shake(at, connector.clone()))
+    });
+    let shakes = shakes.buffer_unordered(AT_ONCE).for_each(|done| {
+        done.expect("no handshake panics");
+        ready(())
+    });
+    shakes.await;
 }
 
 fn tls(ca: &str) -> ClientConfig {

@@ -7,7 +7,7 @@ use kairos_doctor_simulator::{Options, Simulator, Source};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::cluster;
+use crate::cluster::{broken, cluster};
 
 /// What leads to a served cluster.
 #[derive(Clone, Serialize, Deserialize)]
@@ -34,14 +34,16 @@ pub struct Traffic {
 }
 
 /// The other side of [`Served`]: each line on standard input asks for the traffic; its end ends the process.
-pub fn serve(nodes: usize) {
+pub fn serve(nodes: usize, is_broken: bool) {
     // two listeners for each node; a lower limit shows itself when they are bound
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
     // the cluster has far more requests in it than an hour's budget: what is measured is not the rate limit
     let options = Options { rate_limit_remaining: u32::MAX, ..Options::default() };
-    let simulator = Simulator::start(&cluster(nodes), options);
+    let bundle = if is_broken { broken(nodes) } else { cluster(nodes) };
+    let simulator = Simulator::start(&bundle, options);
+    drop(bundle);
     let pem = |path| std::fs::read_to_string(path).expect("the simulator wrote it");
     let way = Way {
         kubeconfig: simulator.kubeconfig_path().display().to_string(),
@@ -90,9 +92,9 @@ pub struct Served {
 }
 
 impl Served {
-    pub fn start(nodes: usize) -> Served {
+    pub fn start(nodes: usize, is_broken: bool) -> Served {
         let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args(["serve", &nodes.to_string()])
+            .args(["serve", &nodes.to_string(), if is_broken { "broken" } else { "healthy" }])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

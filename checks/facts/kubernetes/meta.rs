@@ -49,7 +49,7 @@ wire! { "camelCase"
 
 impl Meta {
     pub fn reference(&self, kind: &str) -> ObjectRef {
-        ObjectRef::new(kind, self.namespace.as_deref(), &self.name)
+        ObjectRef { kind: kind.into(), namespace: self.namespace.clone(), name: self.name.clone(), id: None }
     }
 
     pub fn label(&self, key: &str) -> Option<&str> {

@@ -61,7 +61,7 @@ wire! { "camelCase"
         #[serde(rename = "podIP")]
         pub pod_ip: Text,
         pub start_time: Time,
-        pub conditions: Vec<Condition>,
+        pub conditions: PodConditions,
         pub container_statuses: Vec<ContainerStatus>,
     }
 
@@ -75,9 +75,10 @@ wire! { "camelCase"
     }
 
     pub struct ContainerState {
-        pub waiting: Option<Waiting>,
+        // boxed, because tens of thousands of containers run and do neither
+        pub waiting: Option<Box<Waiting>>,
         pub running: Option<Running>,
-        pub terminated: Option<Terminated>,
+        pub terminated: Option<Box<Terminated>>,
     }
 
     pub struct Waiting {
@@ -93,6 +94,25 @@ wire! { "camelCase"
         pub exit_code: i64,
         pub reason: Text,
         pub finished_at: Time,
+    }
+}
+
+/// The conditions that tell something of a pod besides its containers; the others follow from those two or say the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct PodConditions(pub Vec<Condition>);
+
+impl<'de> Deserialize<'de> for PodConditions {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<PodConditions, D::Error> {
+        let mut all = Vec::<Condition>::deserialize(d)?;
+        all.retain(|condition| matches!(&*condition.r#type, "PodScheduled" | "Ready"));
+        Ok(PodConditions(all))
+    }
+}
+
+impl Field for PodConditions {
+    fn tighten(&mut self) {
+        self.0.shrink_to_fit();
     }
 }
 
@@ -145,7 +165,7 @@ impl Kind for Pod {
 
 impl Pod {
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
-        self.status.conditions.iter().find(|c| c.r#type == kind)
+        self.status.conditions.0.iter().find(|c| c.r#type == kind)
     }
 
     pub fn is_ready(&self) -> bool {
