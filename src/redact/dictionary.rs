@@ -130,6 +130,11 @@ impl Dictionary {
         let part = HETZNER.iter().find(|(.., kind)| object.namespace.is_none() && *kind == &*object.kind);
         let name = match (&*object.kind, part) {
             ("Node" | "Server" | "CiliumNode" | "CSINode", _) => self.machine(&object.name),
+            // `k1 10.0.0.11:10250` and `k1 pod`
+            ("Kubelet" | "LogProbe", _) => match object.name.split_once(' ') {
+                Some((node, rest)) => format!("{} {}", self.machine(node), self.apply(rest)),
+                None => self.machine(&object.name),
+            },
             (_, Some((part, ..))) => self.name_in(part, &object.name),
             _ => self.apply(&object.name),
         };

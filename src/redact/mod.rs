@@ -161,18 +161,34 @@ fn object(value: &Value, fields: &Map<String, Value>, dictionary: &Dictionary) -
     let field = |(key, value): (&String, &Value)| (key.clone(), rewrite(value, dictionary, key));
     let mut other: Map<String, Value> = fields.iter().map(field).collect();
     let of = |key: &str| value[key].as_str();
-    let mut put = |key: &str, name: String| drop(other.insert(key.into(), name.into()));
+    let put = |other: &mut Map<String, Value>, key: &str, name: String| {
+        other.insert(key.into(), name.into());
+    };
     if let Some(network) = of("value").filter(|_| value["name"] == "HCLOUD_NETWORK") {
-        put("value", dictionary.name_in("hcloud.networks", network));
+        put(&mut other, "value", dictionary.name_in("hcloud.networks", network));
     }
     if let Some(host) = of("address").filter(|_| value["type"] == "Hostname") {
-        put("address", dictionary.machine(host));
+        put(&mut other, "address", dictionary.machine(host));
     }
     if let Some(node) = of("name").filter(|_| value["kind"] == "Node") {
-        put("name", dictionary.machine(node));
+        put(&mut other, "name", dictionary.machine(node));
+    }
+    // a kubelet's certificate: its names are the node's
+    if let Some(names) = value["dnsNames"].as_array().filter(|_| value["fingerprint"].is_string()) {
+        let machine =
+            |name: &Value| name.as_str().map_or(name.clone(), |name| dictionary.machine(name).into());
+        let names: Vec<Value> = names.iter().map(machine).collect();
+        other.insert("dnsNames".into(), names.into());
+        if let Some(subject) = of("subject") {
+            let (role, node) = match subject.strip_prefix("system:node:") {
+                Some(node) => ("system:node:", node),
+                None => ("", subject),
+            };
+            put(&mut other, "subject", format!("{role}{}", dictionary.machine(node)));
+        }
     }
     if let Some(user) = of("name").filter(|_| people::is_person(value)) {
-        put("name", dictionary.name_in("user", user));
+        put(&mut other, "name", dictionary.name_in("user", user));
     }
     // chart values: `env: {HCLOUD_NETWORK: {value: …}}` and `networking: {network: {value: …}}`
     for key in ["HCLOUD_NETWORK", "network"] {

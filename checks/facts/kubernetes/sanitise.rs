@@ -175,7 +175,9 @@ pub fn keeps_variable(name: &str) -> bool {
 pub fn args(all: &[String]) -> Vec<Text> {
     let mut kept = Vec::new();
     let mut flag_before = None;
-    for arg in all {
+    // Cleaned before they are judged, so that what was kept would be kept again.
+    let all: Vec<Text> = all.iter().map(|arg| Text::new(arg)).collect();
+    for arg in all.iter().map(Text::as_str) {
         let Some(flag) = arg.strip_prefix("--") else {
             // the value of a flag that was given as two arguments, or a command such as `server`
             match flag_before.take() {

@@ -41,12 +41,12 @@ pub fn sentence(text: &str, place: Place) -> String {
         }
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
         rest = after.trim_start();
-        if let Some(word) = plain(word) {
+        if let Some(word) = plain(word, place) {
             close(&mut words, &mut span, place);
             words.push(word);
             continue;
         }
-        let (body, end) = if is_open(word) { (word, "") } else { marks(word) };
+        let (body, end) = if is_open(word) || word.contains("::") { (word, "") } else { marks(word) };
         let inner = body.trim_start_matches('(');
         let (start, end) = if inner.is_empty() { ("", "") } else { (&body[..body.len() - inner.len()], end) };
         if !start.is_empty() {
@@ -81,7 +81,11 @@ fn is_open(word: &str) -> bool {
 }
 
 /// A word that is safe as it is; `None` when it belongs into a code span.
-fn plain(word: &str) -> Option<String> {
+fn plain(word: &str, place: Place) -> Option<String> {
+    // With another colon somewhere it could be read as an emoji's name.
+    if word.contains("::") {
+        return None;
+    }
     let core = word
         .trim_start_matches(['(', '"', '\''])
         .trim_end_matches([')', '"', '\'', ',', '.', ';', ':', '?', '!', '…']);
@@ -102,7 +106,7 @@ fn plain(word: &str) -> Option<String> {
         return None;
     }
     // `1.` at the beginning of a paragraph would be a list.
-    if core.bytes().all(|b| b.is_ascii_digit()) && word.ends_with(['.', ')']) {
+    if place != Place::Html && core.bytes().all(|b| b.is_ascii_digit()) && word.ends_with(['.', ')']) {
         return Some(format!("{}\\{}", &word[..word.len() - 1], &word[word.len() - 1..]));
     }
     Some(word.to_string())

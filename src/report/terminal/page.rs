@@ -83,7 +83,9 @@ impl Page {
     pub fn hung(&mut self, lead: &str, lead_ink: Ink, indent: usize, text: &str, ink: Ink) {
         let width = self.prose();
         let first = width.saturating_sub(lead.width());
-        for (i, line) in wrap_uneven(&clean(text), first, width - indent).iter().enumerate() {
+        // cleaned between the spaces at which a piece must not be broken, which are none of the text's own
+        let text = text.split('\u{a0}').map(clean).collect::<Vec<_>>().join("\u{a0}");
+        for (i, line) in wrap_uneven(&text, first, width - indent).iter().enumerate() {
             // A piece that must not be broken has these in place of its spaces.
             let line = self.paint(&line.replace('\u{a0}', " "), ink);
             let line = if i == 0 {

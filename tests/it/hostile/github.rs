@@ -68,7 +68,8 @@ fn text_of(html: &str) -> Result<String, String> {
             let Some((hash, after)) = comment.split_once(" -->") else {
                 return Err("an open comment".into());
             };
-            if hash.len() != 16 || !hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+            let is_hash = hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit());
+            if !is_hash && hash != "unknown" {
                 return Err(format!("the comment {hash}"));
             }
             rest = after;

@@ -61,6 +61,19 @@ pub fn shown(facts: &Facts) -> Vec<String> {
     wrong
 }
 
+/// The innermost places at which two documents differ first.
+fn differs<'a>(a: &'a Value, b: &'a Value) -> Option<(&'a Value, &'a Value)> {
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) if x.len() == y.len() && x.keys().eq(y.keys()) => {
+            x.iter().find_map(|(key, value)| differs(value, &y[key]))
+        }
+        (Value::Array(x), Value::Array(y)) if x.len() == y.len() => {
+            x.iter().zip(y).find_map(|(x, y)| differs(x, y))
+        }
+        _ => (a != b).then_some((a, b)),
+    }
+}
+
 /// What is wrong with a bundle of these facts: it must read back the same, and hold nothing but text.
 fn bundled(facts: &Facts) -> Vec<String> {
     let bundle = facts.to_bundle();
@@ -71,8 +84,11 @@ fn bundled(facts: &Facts) -> Vec<String> {
         }
     });
     match Facts::from_bundle(&bundle) {
-        Ok(back) if back.to_bundle() == bundle => {}
-        Ok(_) => wrong.push("the bundle reads back otherwise".into()),
+        Ok(back) => {
+            if let Some((was, is)) = differs(&bundle, &back.to_bundle()) {
+                wrong.push(format!("the bundle reads back otherwise: {is}, and not {was}"));
+            }
+        }
         Err(e) => wrong.push(format!("the bundle does not read back: {e}")),
     }
     wrong

@@ -104,9 +104,6 @@ fn what_is_not_there_is_missed_in_the_real_words() {
     let version = kubernetes(&simulator, "/apis/apps/v1beta9/deployments");
     assert_eq!(version.message(), "the server could not find the requested resource");
     assert_eq!(kubernetes(&simulator, "//api/v1/nodes").text(), "404 page not found\n");
-    let pod = kubernetes(&simulator, "/api/v1/namespaces/edge/pods/nope").json();
-    assert_eq!(pod["message"], "pods \"nope\" not found");
-    assert_eq!(pod["details"], json!({"name": "nope", "kind": "pods"}));
     // a need that reads one object, in a cluster that has none
     let mut without = bundle();
     without["parts"].as_object_mut().unwrap().remove("cilium_config");
