@@ -15,6 +15,15 @@ const STEP: usize = 64 * 1024;
 static MIDDLE_TURNS: Semaphore = Semaphore::const_new(4);
 static LARGE_TURNS: Semaphore = Semaphore::const_new(1);
 
+/// Makes room in the buffer for so many bytes, in the steps for which turns are taken: a buffer that doubles would take twice
+/// the cap, and half as much again while it moves.
+pub fn grow(buffer: &mut Vec<u8>, bytes: usize, cap: usize) {
+    if bytes > buffer.capacity() {
+        let size = [STEP, SMALL, MIDDLE, cap].into_iter().find(|size| *size >= bytes).unwrap_or(bytes);
+        buffer.reserve_exact(size - buffer.len());
+    }
+}
+
 /// The turns that one body has taken; given back when it is dropped. Whoever waits for the second kind has the first, so
 /// nobody waits for somebody who waits.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use crate::collect::budget::{BODY_CAP, Came, LONGEST_PAUSE, Trouble, with_retrie
 use crate::collect::guard::Get;
 use crate::collect::kubelet::takes_connections;
 use crate::collect::plainly;
-use crate::collect::room::Room;
+use crate::collect::room::{Room, grow};
 
 /// Of an error's body, and of a version, no more is read than this.
 const SMALL_CAP: usize = 64 * 1024;
@@ -192,6 +192,8 @@ pub(super) async fn read(
             return Ok((bytes, false));
         }
         room.for_bytes(bytes.len() + data.len()).await;
+        let wanted = bytes.len() + data.len();
+        grow(&mut bytes, wanted, cap);
         bytes.extend_from_slice(data);
     }
     Ok((bytes, true))
