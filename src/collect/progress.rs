@@ -14,7 +14,7 @@ use super::kubelet::shake_hands;
 
 pub struct Progress {
     shown: bool,
-    /// Done and begun, by source.
+    /// Done and begun, by source; of kubelets the handshakes that are done, and the nodes.
     counts: Mutex<BTreeMap<&'static str, (usize, usize)>>,
 }
 
@@ -40,10 +40,11 @@ impl Progress {
         roots: &[CertificateDer<'static>],
         deadline: Deadline,
     ) -> Part {
+        self.update("kubelets", 0, nodes.len());
         shake_hands(nodes, roots, deadline, |done| {
-            let begun =
+            let before =
                 self.counts.lock().unwrap_or_else(|e| e.into_inner()).get("kubelets").map_or(0, |c| c.0);
-            self.update("kubelets", done.saturating_sub(begun), done.saturating_sub(begun));
+            self.update("kubelets", done.saturating_sub(before), 0);
         })
         .await
     }
@@ -55,7 +56,7 @@ impl Progress {
         count.1 += begun;
         if self.shown {
             let each = counts.iter().map(|(source, (done, begun))| match *source {
-                "kubelets" => format!("kubelets {done}"),
+                "kubelets" => format!("kubelets {done} ({begun} nodes)"),
                 source => format!("{source} {done}/{begun}"),
             });
             let line = format!("reading: {}", each.collect::<Vec<_>>().join(" · "));

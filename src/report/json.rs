@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 mod since;
+#[cfg(test)]
+mod tests;
 
 use super::{SCHEMA, View, command, shown};
 use since::{Accepted, Baseline, Short, Since, Unused};

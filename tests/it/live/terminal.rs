@@ -118,3 +118,38 @@ fn what_was_read_and_how_long_it_took_is_told_when_asked_for() {
     assert!(read.contains("none of "), "{read}");
     assert!(!cluster.doctor(&[]).out.contains("requests"));
 }
+
+#[test]
+fn progress_is_seen_on_a_terminal_and_gone_when_done() {
+    let cluster = Cluster::of("healthy/hcm-cilium-3", Options::default());
+    // nothing of it in a pipe, whether it is a job's or not
+    assert_eq!(cluster.doctor_with(&[], &[("CI", "")]).err, "");
+    // `script` of util-linux gives the program a terminal
+    let on_a_terminal = |ci: bool| {
+        let doctor = cluster.command(&[]);
+        let mut command = Command::new("script");
+        command.args(["-qec", env!("CARGO_BIN_EXE_kairos-doctor"), "/dev/null"]).stdin(Stdio::null());
+        command.env_clear().envs(doctor.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("TERM", "xterm");
+        if !ci {
+            command.env_remove("CI");
+        }
+        run(command)
+    };
+    let shown = on_a_terminal(false);
+    assert_eq!(shown.exit, 0, "{}", shown.out);
+    let pieces: Vec<&str> = shown.out.split("\r\u{1b}[2K").collect();
+    let (last, before) = pieces.split_last().unwrap();
+    for what in ["Kubernetes ", "Hetzner ", "kubelets ", "(3 nodes)"] {
+        assert!(
+            before.iter().any(|line| line.starts_with("reading: ") && line.contains(what)),
+            "{what}: {before:?}"
+        );
+    }
+    assert!(
+        before[1..].iter().all(|line| line.starts_with("reading: ") && !line.contains('\n')),
+        "{before:?}"
+    );
+    assert!(last.contains("nothing found") && !last.contains("reading"), "{last}");
+    assert!(!on_a_terminal(true).out.contains("reading"));
+}
