@@ -226,7 +226,7 @@ struct Gap {
     need: String,
     /// The one object of it; null: all.
     item: Option<String>,
-    /// forbidden, unreachable, timed-out, not-configured, left-out, malformed, rate-limited, other-project or not-read.
+    /// forbidden, unreachable, timed-out, not-configured, left-out, malformed, rate-limited, changed, other-project or not-read.
     why: &'static str,
     detail: String,
     remedy: String,
