@@ -31,7 +31,7 @@ pub fn sentence(text: &str, place: Place) -> String {
             close(&mut words, &mut span, place);
             // What follows without a space belongs to it, but for the sentence's own marks.
             let (tail, after) = after.split_once(' ').unwrap_or((after, ""));
-            let (tail, marks) = marks(tail);
+            let (tail, marks) = if is_emoji(tail) { (tail, "") } else { marks(tail) };
             words.push(format!(
                 "{bracket}{}{marks}",
                 code(&format!("{}{}", inner.trim(), tail.replace('`', "")), place)
@@ -46,7 +46,7 @@ pub fn sentence(text: &str, place: Place) -> String {
             words.push(word);
             continue;
         }
-        let (body, end) = if is_open(word) || word.contains("::") { (word, "") } else { marks(word) };
+        let (body, end) = if is_open(word) || is_emoji(word) { (word, "") } else { marks(word) };
         let inner = body.trim_start_matches('(');
         let (start, end) = if inner.is_empty() { ("", "") } else { (&body[..body.len() - inner.len()], end) };
         if !start.is_empty() {
@@ -80,10 +80,14 @@ fn is_open(word: &str) -> bool {
     word.matches('{').count() > word.matches('}').count()
 }
 
+/// Between two colons a word could be an emoji's name.
+fn is_emoji(word: &str) -> bool {
+    word.matches(':').count() > 1
+}
+
 /// A word that is safe as it is; `None` when it belongs into a code span.
 fn plain(word: &str, place: Place) -> Option<String> {
-    // With another colon somewhere it could be read as an emoji's name.
-    if word.contains("::") {
+    if is_emoji(word) {
         return None;
     }
     let core = word
