@@ -61,6 +61,7 @@ impl Real {
         let recorded = &bundle["parts"]["customresourcedefinitions"];
         definitions::define(&server, &objects::custom_groups(&bundle), recorded);
         let created = objects::create(&server, &mut bundle);
+        objects::start_agents(&mut bundle);
         let simulator = Simulator::start(&bundle, options.signed_by(&authority));
         objects::set_status(&server, &bundle, created, simulator.kubelet_port());
         // a controller writes it into every namespace, and none runs
@@ -169,13 +170,21 @@ impl Real {
         let mut manifests = rbac::manifests();
         for manifest in &mut manifests {
             for rule in manifest["rules"].as_array_mut().into_iter().flatten() {
-                let taken = |resource: &Value| origins.iter().any(|o| plural(o) == resource.as_str());
+                let grants: Vec<Grant> = origins.iter().filter_map(grant).collect();
+                let of = |resource: &Value, name: Option<&str>| {
+                    grants.iter().any(|(plural, only)| resource == plural && *only == name)
+                };
+                let resources = rule["resources"].clone();
+                if let Some(names) = rule["resourceNames"].as_array_mut() {
+                    let resource = &resources[0];
+                    names.retain(|name| !of(resource, name.as_str()));
+                }
                 if let Some(resources) = rule["resources"].as_array_mut() {
-                    resources.retain(|resource| !taken(resource));
+                    resources.retain(|resource| !of(resource, None));
                 }
             }
             if let Some(rules) = manifest["rules"].as_array_mut() {
-                rules.retain(|rule| rule["resources"] != json!([]));
+                rules.retain(|rule| rule["resources"] != json!([]) && rule["resourceNames"] != json!([]));
             }
         }
         let text: String = manifests.iter().map(Value::to_string).collect();
@@ -189,7 +198,7 @@ impl Real {
             let judged = objects::items(&made);
             assert_eq!(judged.len(), asked.len());
             asked.iter().zip(&judged).all(|(need, review)| {
-                let taken = origins.iter().any(|origin| plural(origin) == plural(&need.from));
+                let taken = origins.iter().any(|origin| grant(origin) == grant(&need.from));
                 review["status"]["allowed"].as_bool() == Some(!taken)
             })
         };
@@ -216,6 +225,17 @@ fn review(origin: &Origin) -> Option<Value> {
 }
 
 const USER: &str = "system:serviceaccount:kairos-doctor:kairos-doctor";
+
+/// A resource as RBAC's rules name it, and the one object of it that is read.
+type Grant = (&'static str, Option<&'static str>);
+
+fn grant(origin: &Origin) -> Option<Grant> {
+    let only = match origin {
+        Origin::Kubernetes(resource) => resource.only.map(|(_, name)| name),
+        _ => None,
+    };
+    plural(origin).map(|plural| (plural, only))
+}
 
 /// As RBAC's rules name what a need reads.
 fn plural(origin: &Origin) -> Option<&'static str> {

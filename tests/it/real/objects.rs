@@ -108,9 +108,6 @@ pub fn set_status(server: &Server, bundle: &Value, created: Vec<Created>, kubele
             if key == "nodes" {
                 status["daemonEndpoints"]["kubeletEndpoint"]["Port"] = kubelet_port.into();
             }
-            if key == "pods" && has_read_its_configuration(bundle, &object, &status) {
-                status["startTime"] = now();
-            }
             // those without a status of their own got it at once
             let is_set = object["status"] == status;
             object["status"] = status;
@@ -123,20 +120,20 @@ pub fn set_status(server: &Server, bundle: &Value, created: Vec<Created>, kubele
     }
 }
 
-/// An agent of Cilium that started after its configuration was written. Only the server says when that was: a moment ago; so
-/// such an agent started just now.
-fn has_read_its_configuration(bundle: &Value, pod: &Value, status: &Value) -> bool {
+/// Lets the agents of Cilium that started after their configuration was written start now. Only the server says when that
+/// was: a moment ago.
+pub fn start_agents(bundle: &mut Value) {
     let time = |value: &Value| value.as_str().and_then(|time| time.parse::<Timestamp>().ok());
     let fields = bundle["parts"]["cilium_config"][0]["metadata"]["managedFields"].as_array();
     let written = fields.into_iter().flatten().filter_map(|field| time(&field["time"])).max();
-    pod["metadata"]["labels"]["k8s-app"] == "cilium"
-        && time(&status["startTime"]) >= written
-        && written.is_some()
-}
-
-/// The present, to the second, as the server writes times.
-fn now() -> Value {
-    Timestamp::from_second(Timestamp::now().as_second()).expect("it is a time").to_string().into()
+    let now = Timestamp::from_second(Timestamp::now().as_second()).expect("it is a time").to_string();
+    let Some(written) = written else { return };
+    for pod in bundle["parts"]["pods"].as_array_mut().into_iter().flatten() {
+        let is_agent = pod["metadata"]["labels"]["k8s-app"] == "cilium";
+        if is_agent && time(&pod["status"]["startTime"]).is_some_and(|started| started >= written) {
+            pod["status"]["startTime"] = now.clone().into();
+        }
+    }
 }
 
 /// What the API demands and a fixture leaves out.
