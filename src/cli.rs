@@ -282,7 +282,7 @@ pub fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Check>, S
             let area: Vec<_> =
                 ALL.iter().filter(|c| c.area() == name.to_ascii_lowercase().replace('_', "-")).collect();
             if area.is_empty() {
-                let wrong = |e| format!("{option}: {e}; areas are {}", areas().join(", "));
+                let wrong = |e| format!("{option}: {e} (areas: {})", areas().join(", "));
                 codes.push(catalogue::find(ALL, name).map_err(wrong)?.code);
             }
             codes.extend(area.iter().map(|c| c.code));

@@ -77,7 +77,7 @@ fn check(args: CheckArgs) -> Result<u8, String> {
     let checks = chosen(&args.report.only, &args.report.skip)?;
     let prior = Prior::read(&args.report)?;
     let (facts, reads) = match &args.from {
-        Some(path) => (bundle_file::read(path)?, None),
+        Some(path) => (bundle_file::read(path).map_err(|e| format!("--from: {e}"))?, None),
         None => {
             let (facts, reads) = live(&args.live, collect::needs_of(&checks))?;
             (facts, Some(reads))
@@ -217,7 +217,7 @@ fn tell(
     for (format, path) in &args.output_file {
         let text = form(*format, false);
         bundle_file::write_whole(path, text.as_bytes(), bundle_file::EVERYBODY)
-            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+            .map_err(|e| format!("--output-file: cannot write {}: {e}", path.display()))?;
     }
     print(&form(args.output, true))?;
     Ok(exit)
