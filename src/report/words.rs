@@ -9,6 +9,24 @@ pub fn clean(raw: &str) -> String {
     Text::new(raw).to_string()
 }
 
+/// Adds a text to HTML, as text: in an element or in an attribute's quotes.
+pub fn escape(out: &mut String, text: &str) {
+    // Most text has none of them, and one by one they are found fast.
+    if !['&', '<', '>', '"', '\''].iter().any(|c| text.contains(*c)) {
+        return out.push_str(text);
+    }
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+}
+
 /// `1 finding`, `3 findings`.
 pub fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }

@@ -1,7 +1,7 @@
 //! The sheet that the page is written on. What is markup stands in the program (`&'static str`); everything else is text,
 //! and this is the one place where text becomes HTML.
 
-use crate::report::words::clean;
+use crate::report::words::{clean, escape};
 
 /// Attributes: names are the program's, values are escaped.
 pub type Attrs<'a> = &'a [(&'static str, &'a str)];
@@ -82,23 +82,6 @@ impl Page {
 
     pub fn doctype(&mut self) {
         self.out.push_str("<!doctype html>\n");
-    }
-}
-
-fn escape(out: &mut String, text: &str) {
-    // Most text has none of them, and one by one they are found fast.
-    if !['&', '<', '>', '"', '\''].iter().any(|c| text.contains(*c)) {
-        return out.push_str(text);
-    }
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Words of letters and digits stay as they are; everything else stands in a code span, where GitHub leaves `@name`, `#1`,
 //! addresses and links alone. Entities would not do: mentions and mail addresses are found after they are decoded.
 
-use crate::report::words::clean;
+use crate::report::words::{self, clean};
 
 /// Where the text goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub fn sentence(text: &str, place: Place) -> String {
             close(&mut words, &mut span, place);
             // What follows without a space belongs to it, but for the sentence's own marks.
             let (tail, after) = after.split_once(' ').unwrap_or((after, ""));
-            let (tail, marks) = if is_emoji(tail) { (tail, "") } else { marks(tail) };
+            let (tail, marks) = marks(tail);
             words.push(format!(
                 "{bracket}{}{marks}",
                 code(&format!("{}{}", inner.trim(), tail.replace('`', "")), place)
@@ -46,7 +46,7 @@ pub fn sentence(text: &str, place: Place) -> String {
             words.push(word);
             continue;
         }
-        let (body, end) = if is_open(word) || is_emoji(word) { (word, "") } else { marks(word) };
+        let (body, end) = if is_open(word) { (word, "") } else { marks(word) };
         let inner = body.trim_start_matches('(');
         let (start, end) = if inner.is_empty() { ("", "") } else { (&body[..body.len() - inner.len()], end) };
         if !start.is_empty() {
@@ -70,9 +70,11 @@ fn close(words: &mut Vec<String>, span: &mut Vec<&str>, place: Place) {
     }
 }
 
-/// A word and the marks at its end that belong to the sentence.
+/// A word and the marks at its end that belong to the sentence. Two colons are none: what stands between them could be read
+/// as an emoji's name.
 fn marks(word: &str) -> (&str, &str) {
-    word.split_at(word.trim_end_matches(['.', ',', ';', ':', ')', '?', '!']).len())
+    let (body, end) = word.split_at(word.trim_end_matches(['.', ',', ';', ':', ')', '?', '!']).len());
+    if end.matches(':').count() > 1 { (word, "") } else { (body, end) }
 }
 
 /// A brace is open, so that what follows belongs to it: `{value: "true"}`.
@@ -80,14 +82,9 @@ fn is_open(word: &str) -> bool {
     word.matches('{').count() > word.matches('}').count()
 }
 
-/// Between two colons a word could be an emoji's name.
-fn is_emoji(word: &str) -> bool {
-    word.matches(':').count() > 1
-}
-
 /// A word that is safe as it is; `None` when it belongs into a code span.
 fn plain(word: &str, place: Place) -> Option<String> {
-    if is_emoji(word) {
+    if word.matches(':').count() > 1 {
         return None;
     }
     let core = word
@@ -146,16 +143,7 @@ fn longest_run(text: &str) -> usize {
 
 pub fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
+    words::escape(&mut out, text);
     out
 }
 
