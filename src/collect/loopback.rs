@@ -6,12 +6,17 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
 /// What is done with one request.
 pub enum Reply {
     /// These bytes, head and all.
     Bytes(Vec<u8>),
+    /// The first bytes, and the others when somebody says so.
+    InTwo(Vec<u8>, Arc<Notify>, Vec<u8>),
+    /// These bytes, and the connection is closed.
+    Torn(Vec<u8>),
     /// Nothing, for ever.
     Silence,
     /// A list whose first item never ends.
@@ -117,6 +122,16 @@ async fn talk(
             seen.heads.lock().unwrap().push(head);
             let done = match answer(&target) {
                 Reply::Bytes(bytes) => stream.write_all(&bytes).await,
+                Reply::InTwo(first, until, rest) => {
+                    // That the client is gone shows itself at the next write.
+                    let _ = stream.write_all(&first).await.and(stream.flush().await);
+                    until.notified().await;
+                    stream.write_all(&rest).await
+                }
+                Reply::Torn(bytes) => {
+                    let _ = stream.write_all(&bytes).await.and(stream.flush().await);
+                    return;
+                }
                 Reply::Silence => std::future::pending().await,
                 Reply::Endless => endless(&mut stream).await,
                 Reply::Cut => return,

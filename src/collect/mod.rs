@@ -80,7 +80,7 @@ pub async fn collect(plan: Plan) -> Result<(Facts, Arc<Meter>), String> {
     let meter = Arc::new(Meter::default());
     let progress = Progress::new();
     let access = access(&plan)?;
-    let cluster = connect(&plan, deadline, meter.clone()).await?;
+    let cluster = Arc::new(connect(&plan, deadline, meter.clone()).await?);
     let now = Timestamp::now().round(Unit::Second).unwrap_or_else(|_| Timestamp::now());
     let mut facts = Facts::new(now);
     facts.context = cluster.context().map(Text::new);
@@ -148,7 +148,7 @@ async fn read_hetzner(
 /// Lists at once; kubelets as soon as nodes and the cluster's authority are known; logs as soon as pods are.
 async fn read_cluster(
     plan: &Plan,
-    api: &Kubernetes,
+    api: &Arc<Kubernetes>,
     deadline: Deadline,
     meter: &Meter,
     progress: &Progress,
@@ -156,8 +156,9 @@ async fn read_cluster(
     let is_made = |need: &Need| !matches!(need.from, Origin::Kubernetes(_)) || *need == ClusterCa::NEED;
     // These two are waited for by others as well, each as soon as it is there.
     let (nodes, pods) = (OnceCell::new(), OnceCell::new());
-    let read =
-        async |need: &'static Need| progress.counted("Kubernetes", timed(need, meter, api.list(need))).await;
+    let read = async |need: &'static Need| {
+        progress.counted("Kubernetes", timed(need, meter, list_apart(api, need))).await
+    };
     let list = async |need: &'static Need| {
         if *need == Node::NEED {
             nodes.get_or_init(|| read(need)).await.clone()
@@ -204,6 +205,15 @@ async fn read_cluster(
         put(&ControllerLog::NEED, log);
     }
     all
+}
+
+/// Reads a list in a task of its own: to unpack thousands of pages is more than one core should do.
+async fn list_apart(api: &Arc<Kubernetes>, need: &'static Need) -> Known<Part> {
+    let api = Arc::clone(api);
+    match tokio::spawn(async move { api.list(need).await }).await {
+        Ok(part) => part,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
 }
 
 /// Handshakes with the kubelets, and the log probe, which asks first for those that showed no certificate to trust.

@@ -50,6 +50,10 @@ impl Kubernetes {
     /// # Errors
     /// When nothing came back, or not all of it, in time.
     pub(super) async fn ask_once(&self, get: &Get) -> Result<Answer, Failure> {
+        self.ask_once_looking(get, |_| true).await
+    }
+
+    async fn ask_once_looking(&self, get: &Get, look: impl FnMut(&[u8]) -> bool) -> Result<Answer, Failure> {
         let came = Came::default();
         self.limited(&came, async {
             let response = self.send(get).await?;
@@ -58,7 +62,10 @@ impl Kubernetes {
             let is_list = head.status == StatusCode::OK && get.path() != "/version";
             let cap = if is_list { BODY_CAP } else { SMALL_CAP };
             let mut room = Room::default();
-            let (body, whole) = read(body, cap, &came, &mut room).await?;
+            let (body, whole) = match is_list {
+                true => read_looking(body, cap, &came, &mut room, look).await?,
+                false => read(body, cap, &came, &mut room).await?,
+            };
             self.meter.bytes(body.len());
             let after = plainly::retry_after(&head.headers);
             Ok(Answer { status: head.status, body, whole, after, _room: room })
@@ -80,8 +87,18 @@ impl Kubernetes {
     /// # Errors
     /// When there was no answer, or only one of these.
     pub(super) async fn ask(&self, get: &Get) -> Result<Answer, Trouble> {
+        self.ask_looking(get, |_| true).await
+    }
+
+    /// The same; `look` is shown what there is of a list while it comes in, until it has seen enough.
+    pub(super) async fn ask_looking(
+        &self,
+        get: &Get,
+        look: impl Fn(&[u8]) -> bool,
+    ) -> Result<Answer, Trouble> {
         with_retries(self.deadline, || async {
-            let answer = self.ask_once(get).await.map_err(|failure| failure.trouble(&asked(get)))?;
+            let answer = self.ask_once_looking(get, &look).await;
+            let answer = answer.map_err(|failure| failure.trouble(&asked(get)))?;
             if answer.is_passing() { Err(answer.trouble(get)) } else { Ok(answer) }
         })
         .await
@@ -178,12 +195,22 @@ impl Answer {
 
 /// The body up to the cap, and whether it ended there.
 pub(super) async fn read(
-    mut body: Body,
+    body: Body,
     cap: usize,
     came: &Came,
     room: &mut Room,
 ) -> Result<(Vec<u8>, bool), Failure> {
-    let mut bytes = Vec::new();
+    read_looking(body, cap, came, room, |_| true).await
+}
+
+async fn read_looking(
+    mut body: Body,
+    cap: usize,
+    came: &Came,
+    room: &mut Room,
+    mut look: impl FnMut(&[u8]) -> bool,
+) -> Result<(Vec<u8>, bool), Failure> {
+    let (mut bytes, mut enough) = (Vec::new(), false);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Failure::of(&e).in_body())?;
         let Some(data) = frame.data_ref() else { continue };
@@ -195,6 +222,7 @@ pub(super) async fn read(
         let wanted = bytes.len() + data.len();
         grow(&mut bytes, wanted, cap);
         bytes.extend_from_slice(data);
+        enough = enough || look(&bytes);
     }
     Ok((bytes, true))
 }

@@ -3,16 +3,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::StatusCode;
 use kairos_doctor_checks::facts::kubelet::ClusterCa;
-use kairos_doctor_checks::facts::{Gap, Kind, Known, Need, Origin, Page, Part, Resource, Why};
-use tokio::task::spawn_blocking;
+use kairos_doctor_checks::facts::{Gap, Kind, Known, Need, Origin, Part, Resource, Why};
 
 use super::Kubernetes;
-use super::ask::{Answer, Status, asked};
 use super::discovery::Choice;
+use super::pages::{Absence, Fetched, Flight};
 use crate::collect::budget::{BODY_CAP, Trouble};
-use crate::collect::guard::{Get, PageOf};
 
 /// When a page is larger than what is read of a body.
 const SMALLER_PAGES: [usize; 2] = [100, 10];
@@ -21,9 +18,6 @@ const MOST_EMPTY: usize = 8;
 /// More pages than the largest cluster has; a server that never ends is left here.
 const MOST_PAGES: usize = 2000;
 
-/// A body of this many bytes takes longer to decode than to hand to another thread.
-const LARGE: usize = 64 * 1024;
-
 /// What one pass over the pages came to.
 enum Pass {
     All(Part),
@@ -31,21 +25,6 @@ enum Pass {
     Absent(Absence),
     /// 410, or pages that show one object twice: the list has to be begun anew.
     Expired(Trouble),
-}
-
-/// An answer of 404.
-struct Absence {
-    trouble: Trouble,
-    status: Status,
-    body: Vec<u8>,
-}
-
-impl Absence {
-    /// In the words that a path without a handler gets, or a group without that resource.
-    fn is_of_an_api_server(&self) -> bool {
-        self.body.trim_ascii() == b"404 page not found"
-            || self.status.message() == "the server could not find the requested resource"
-    }
 }
 
 impl Kubernetes {
@@ -128,98 +107,53 @@ impl Kubernetes {
     }
 
     async fn pass(&self, need: &'static Need, version: &str) -> Result<Pass, Trouble> {
+        let path = need_path(need, version);
+        let malformed = |what: &str| Trouble::new(Why::Malformed, format!("GET {path} {what}"));
+        let twice = || malformed("shows the same objects on several pages");
         let mut pages = Vec::new();
-        let mut seen: HashSet<String> = HashSet::new();
         let (mut firsts, mut empty) = (HashSet::new(), 0);
-        let mut limit = PageOf::FIRST.limit;
-        let mut after: Option<String> = None;
+        let mut flight = Flight::new(self, need, version);
         while pages.len() < MOST_PAGES {
-            let get = Get::of(need, version, PageOf { limit, after: after.as_deref() })
-                .map_err(|refused| Trouble::new(Why::Malformed, refused.to_string()))?;
-            let answer = self.ask(&get).await?;
-            match answer.status {
-                StatusCode::OK => {}
-                StatusCode::NOT_FOUND => {
-                    let (trouble, status) = (answer.trouble(&get), answer.status());
-                    return Ok(Pass::Absent(Absence { trouble, status, body: answer.body }));
+            let (after, fetched) = flight.next().await;
+            let page = match fetched? {
+                Fetched::Page(page) => page,
+                Fetched::Absent(absence) => return Ok(Pass::Absent(absence)),
+                Fetched::Expired(trouble) => return Ok(Pass::Expired(trouble)),
+                Fetched::TooLarge => {
+                    let limit = flight.limit;
+                    match SMALLER_PAGES.into_iter().find(|smaller| *smaller < limit) {
+                        Some(smaller) if need_is_paged(need) => flight.again(after, smaller),
+                        _ => return Err(malformed(&too_large(limit))),
+                    }
+                    continue;
                 }
-                StatusCode::GONE if after.is_some() => {
-                    let what =
-                        format!("{} changes faster than it can be read: {}", asked(&get), answer.line());
-                    return Ok(Pass::Expired(Trouble::new(Why::Changed, what)));
-                }
-                _ => return Err(answer.trouble(&get)),
-            }
-            if !answer.whole {
-                match SMALLER_PAGES.into_iter().find(|smaller| *smaller < limit) {
-                    Some(smaller) if need_is_paged(need) => limit = smaller,
-                    _ => return Err(too_large(&get, limit)),
-                }
-                continue;
-            }
-            let (answer, page) = self.decode(need, answer).await;
-            let page = page.map_err(|e| answer.unreadable(&get, &e))?;
-            drop(answer);
+            };
             let first = need.first(&page.items);
             if first.as_ref().is_some_and(|first| !is_one(need, &first.name)) {
-                let detail = format!("{} was answered with JSON of another kind", asked(&get));
-                return Err(Trouble::new(Why::Malformed, detail));
+                return Err(malformed("was answered with JSON of another kind"));
             }
             // A server that begins again and again is not followed.
             empty = if first.is_none() { empty + 1 } else { 0 };
             if first.is_some_and(|first| !firsts.insert(first)) {
-                return Ok(Pass::Expired(twice(&get)));
+                return Ok(Pass::Expired(twice()));
             }
             if empty > MOST_EMPTY {
-                let detail = format!("{} gives empty pages, and always a next one", asked(&get));
-                return Err(Trouble::new(Why::Malformed, detail));
+                return Err(malformed("gives empty pages, and always a next one"));
             }
             pages.push(page.items);
-            match page.next {
-                None => {
-                    let shown: usize = pages.iter().map(|page| need.len(page)).sum();
-                    let part = need.join(pages);
-                    // What stands on two pages stands where another object should be.
-                    let whole = need.len(&part) == shown;
-                    return Ok(if whole { Pass::All(part) } else { Pass::Expired(twice(&get)) });
-                }
-                Some(token) if seen.contains(&token) => {
-                    let detail = format!("{} gave the same `continue` token twice", asked(&get));
-                    return Err(Trouble::new(Why::Malformed, detail));
-                }
-                Some(token) => {
-                    seen.insert(token.clone());
-                    after = Some(token);
-                }
+            let Some(token) = page.next else {
+                let shown: usize = pages.iter().map(|page| need.len(page)).sum();
+                let part = need.join(pages);
+                // Pages are of one moment: what stands on two of them stands where another object should be.
+                let whole = need.len(&part) == shown;
+                return Ok(if whole { Pass::All(part) } else { Pass::Expired(twice()) });
+            };
+            if !flight.go_on(token) {
+                return Err(malformed("gave the same `continue` token twice"));
             }
         }
-        let path = need_path(need, version);
-        Err(Trouble::new(Why::Malformed, format!("GET {path} had not ended after {MOST_PAGES} pages")))
+        Err(malformed(&format!("had not ended after {MOST_PAGES} pages")))
     }
-
-    /// Decodes large bodies beside whatever else is going on: all requests and handshakes are one task, which a page of 500
-    /// pods would hold up for ten milliseconds.
-    async fn decode(&self, need: &'static Need, answer: Answer) -> (Answer, Result<Page, serde_json::Error>) {
-        let small = answer.body.len() < LARGE;
-        let decode = move || {
-            let page = need.decode(&answer.body);
-            (answer, page)
-        };
-        if small {
-            return decode();
-        }
-        let _turn = self.decoding.acquire().await;
-        match spawn_blocking(decode).await {
-            Ok(decoded) => decoded,
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
-    }
-}
-
-/// Pages of a list are of one moment, so that no object is on two of them.
-fn twice(get: &Get) -> Trouble {
-    let detail = format!("{} shows the same objects on several pages", asked(get));
-    Trouble::new(Why::Malformed, detail)
 }
 
 /// Whether it may be of that need, which may be for one object only. Every object has a name.
@@ -241,10 +175,7 @@ fn need_path(need: &Need, version: &str) -> String {
     }
 }
 
-fn too_large(get: &Get, limit: usize) -> Trouble {
+fn too_large(limit: usize) -> String {
     let cap = BODY_CAP / (1024 * 1024);
-    Trouble::new(
-        Why::Malformed,
-        format!("{} does not end its answer: {limit} objects are more than {cap} MiB", asked(get)),
-    )
+    format!("does not end its answer: {limit} objects are more than {cap} MiB")
 }

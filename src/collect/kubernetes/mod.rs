@@ -5,8 +5,10 @@ mod authority;
 mod controller_log;
 mod discovery;
 mod failure;
+mod head;
 mod list;
 mod log_probe;
+mod pages;
 mod reach;
 #[cfg(test)]
 mod tests;

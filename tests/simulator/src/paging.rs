@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fault::Pages;
 use crate::http::{Answer, Ask, Site};
-use crate::kubernetes::expired;
+use crate::kubernetes::{expired, written};
 use crate::options::Source;
 
 /// How many tokens were made up.
@@ -35,9 +35,10 @@ async fn kubernetes<S: Site>(pages: Pages, ask: &mut Ask, site: &S, turns: &Turn
         Pages::Duplicate | Pages::Moving if later => {
             let this = read(&site.answer(ask).await);
             ask.set_parameter("continue", None);
-            let mut first = read(&site.answer(ask).await);
+            let of_first = site.answer(ask).await;
+            let mut first = read(&of_first);
             first["metadata"] = this["metadata"].clone();
-            return Answer::json(200, &first);
+            return written_as(&of_first, &first);
         }
         Pages::Duplicate | Pages::Moving => return site.answer(ask).await,
         Pages::Repeated | Pages::Endless | Pages::Empty => ask.set_parameter("continue", None),
@@ -55,7 +56,12 @@ async fn kubernetes<S: Site>(pages: Pages, ask: &mut Ask, site: &S, turns: &Turn
     if pages == Pages::Empty {
         page["items"] = json!([]);
     }
-    Answer::json(200, &page)
+    written_as(&answer, &page)
+}
+
+/// With the fields in the order of that answer.
+fn written_as(answer: &Answer, page: &Value) -> Answer {
+    Answer::new(200, "application/json", written(page, !answer.body.starts_with(b"{\"kind\"")))
 }
 
 async fn hetzner<S: Site>(pages: Pages, ask: &mut Ask, site: &S) -> Answer {

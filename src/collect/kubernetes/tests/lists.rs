@@ -1,5 +1,7 @@
 //! Pages, and what goes wrong with them.
 
+use tokio::sync::Notify;
+
 use super::*;
 
 async fn read(server: &Loopback, need: &'static Need) -> Known<Part> {
@@ -29,6 +31,64 @@ async fn pages_are_put_together_and_sorted() {
     .await;
     assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b", "c"]);
     assert!(server.heads().iter().all(|head| head.contains("authorization: Bearer not-to-be-seen")));
+}
+
+/// The answer cut in two behind `items`, where the token is known.
+fn in_two(names: &[&str], next: &str) -> (Vec<u8>, Vec<u8>) {
+    let items: Vec<_> = names.iter().map(|name| serde_json::json!({"metadata": {"name": name}})).collect();
+    let items = serde_json::json!(items).to_string();
+    let body = format!(
+        r#"{{"kind":"PodList","apiVersion":"v1","metadata":{{"continue":"{next}"}},"items":{items}}}"#
+    );
+    let Reply::Bytes(mut head) = reply(200, &body) else { unreachable!("it is whole") };
+    let rest = head.split_off(head.len() - items.len() - 1);
+    (head, rest)
+}
+
+#[tokio::test]
+async fn the_next_page_is_asked_for_while_one_comes_in() {
+    let asked = Arc::new(Notify::new());
+    let server = serve(move |target| match target {
+        "/api/v1/pods?limit=500" => {
+            let (first, rest) = in_two(&["a"], "next");
+            Reply::InTwo(first, Arc::clone(&asked), rest)
+        }
+        "/api/v1/pods?limit=500&continue=next" => {
+            asked.notify_one();
+            list(&["b"], "")
+        }
+        _ => reply(404, ""),
+    })
+    .await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b"]);
+    assert_eq!(server.targets().len(), 3, "each page once: {:?}", server.targets());
+}
+
+#[tokio::test]
+async fn a_page_of_which_only_the_beginning_came_leads_nowhere() {
+    let times = AtomicUsize::new(0);
+    let server = serve(move |target| match target {
+        "/api/v1/pods?limit=500" if times.fetch_add(1, Relaxed) == 0 => Reply::Torn(in_two(&["x"], "old").0),
+        "/api/v1/pods?limit=500" => list(&["a"], "new"),
+        "/api/v1/pods?limit=500&continue=old" => list(&["of-another-list"], ""),
+        "/api/v1/pods?limit=500&continue=new" => list(&["b"], ""),
+        _ => reply(404, ""),
+    })
+    .await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_page_that_is_too_large_is_read_in_smaller_ones_from_where_it_began() {
+    let server = serve(|target| match target {
+        "/api/v1/pods?limit=500" => list(&["a"], "one"),
+        "/api/v1/pods?limit=500&continue=one" => Reply::Endless,
+        "/api/v1/pods?limit=100&continue=one" => list(&["b"], "two"),
+        "/api/v1/pods?limit=100&continue=two" => list(&["c"], ""),
+        _ => reply(404, ""),
+    })
+    .await;
+    assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a", "b", "c"]);
 }
 
 #[tokio::test]

@@ -86,7 +86,18 @@ fn page(listed: &Listed, object: &Object, ask: &Ask) -> Result<Answer, Box<Answe
         "metadata": metadata,
         "items": items.into_iter().map(|item| listed.item(item, &api_version)).collect::<Vec<_>>(),
     });
-    Ok(Answer::new(200, "application/json", format!("{list}\n")).with("Cache-Control", "no-cache, private"))
+    let body = written(&list, listed.custom);
+    Ok(Answer::new(200, "application/json", body).with("Cache-Control", "no-cache, private"))
+}
+
+/// The fields in the order in which an API server writes them: that of the Go struct, or sorted where the objects are custom
+/// ones (apimachinery `pkg/runtime/serializer/json/collections.go`).
+pub(crate) fn written(list: &Value, custom: bool) -> String {
+    if custom {
+        return format!("{list}\n");
+    }
+    let fields = ["kind", "apiVersion", "metadata", "items"].map(|field| format!("\"{field}\":{}", list[field]));
+    format!("{{{}}}\n", fields.join(","))
 }
 
 impl Listed<'_> {

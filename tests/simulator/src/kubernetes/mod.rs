@@ -35,7 +35,7 @@ pub(crate) struct ApiServer {
     pub kept: Kept,
 }
 
-pub(crate) use list::expired;
+pub(crate) use list::{expired, written};
 pub(crate) use verify::ClusterCa;
 
 impl Site for ApiServer {
