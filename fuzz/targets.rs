@@ -101,7 +101,7 @@ fn decoded(bytes: &[u8], of: impl Fn(&&&Need) -> bool) {
     let Some((&which, body)) = bytes.split_first() else { return };
     let needs: Vec<&Need> = NEEDS.iter().filter(of).copied().collect();
     let need = needs[usize::from(which) % needs.len()];
-    let said = Text::new(&excerpt(body));
+    let said = excerpt(body);
     is_text(&said);
     assert!(said.chars().count() <= 200);
     match need.decode(body) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use kairos_doctor_checks::facts::{Gap, Why};
+use kairos_doctor_checks::facts::{Gap, Text, Why};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::plainly;
@@ -181,8 +181,13 @@ impl Meter {
 }
 
 /// The first 200 characters of a body on one line: enough to know what it is, little enough to be read.
-pub fn excerpt(body: &[u8]) -> String {
+pub fn excerpt(body: &[u8]) -> Text {
     let text = String::from_utf8_lossy(&body[..body.len().min(2048)]);
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(200).collect()
+    // What is written out, as a domain of other letters is, is longer than before.
+    let clean = Text::new(&words.join(" "));
+    match clean.char_indices().nth(200) {
+        Some((end, _)) => Text::new(&clean[..end]),
+        None => clean,
+    }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use kairos_doctor_checks::facts::Text;
 use kube::config::{AuthInfo, Cluster, ExecConfig, ExecInteractiveMode};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -95,7 +94,7 @@ pub(super) async fn run(
     match status {
         Ok(status) if status.success() => {}
         Ok(status) => {
-            let said = Text::new(&excerpt(&err));
+            let said = excerpt(&err);
             return Err(failed(format!(
                 "failed ({status}): {}",
                 if said.is_empty() { "it said nothing" } else { &said }

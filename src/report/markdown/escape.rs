@@ -84,7 +84,8 @@ fn is_open(word: &str) -> bool {
 
 /// A word that is safe as it is; `None` when it belongs into a code span.
 fn plain(word: &str, place: Place) -> Option<String> {
-    if word.matches(':').count() > 1 {
+    let scheme = word.to_lowercase();
+    if word.matches(':').count() > 1 || scheme.contains("mailto:") || scheme.contains("xmpp:") {
         return None;
     }
     let core = word
@@ -191,6 +192,8 @@ mod tests {
             "https://x.example",
             "www.x.example",
             "a@b.example",
+            "Mailto:",
+            "xmpp:",
             "<b>",
             "**b**",
             "[a](b)",
