@@ -160,6 +160,10 @@ pub struct Verify {
     pub expect: String,
 }
 
+/// So much evidence, and so many related objects, are kept of one finding: what is wrong with thousands of nodes alike is
+/// seen at the first ones, and the headline says how many there are.
+pub const MOST: usize = 100;
+
 /// One thing that is wrong. Its identity is the check's code, the subject and the discriminator, never the text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -210,14 +214,15 @@ impl Finding {
     }
 
     /// Rests on what stands at `path` in `object`; the value is read from there, so that it cannot be another.
-    pub fn shows(mut self, object: &impl Kind, path: &str) -> Finding {
-        self.evidence.push(evidence(object, path, Time::default()));
-        self.relates(object)
+    pub fn shows(self, object: &impl Kind, path: &str) -> Finding {
+        self.shows_at(object, path, Time::default())
     }
 
     /// The same with the time at which it was so.
     pub fn shows_at(mut self, object: &impl Kind, path: &str, time: Time) -> Finding {
-        self.evidence.push(evidence(object, path, time));
+        if self.evidence.len() < MOST {
+            self.evidence.push(evidence(object, path, time));
+        }
         self.relates(object)
     }
 
@@ -228,7 +233,7 @@ impl Finding {
     }
 
     pub fn relates_to(mut self, object: ObjectRef) -> Finding {
-        if object != self.subject && !self.related.contains(&object) {
+        if self.related.len() < MOST && object != self.subject && !self.related.contains(&object) {
             self.related.push(object);
         }
         self

@@ -31,6 +31,7 @@ pub const ALL: &[&Check] = &[
     &nodes::external_cloud_provider::CHECK,
     &nodes::node_internal_ip::CHECK,
     &nodes::kubelet_certificate_covers_node_ip::CHECK,
+    &nodes::kubelet_certificate_expiry::CHECK,
     &nodes::metrics_api::CHECK,
     &cloud_controller::ccm_running::CHECK,
     &cloud_controller::ccm_version::CHECK,

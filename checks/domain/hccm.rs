@@ -382,8 +382,10 @@ pub fn version_numbers(tag: &str) -> Option<(u64, u64, u64)> {
 /// # Errors
 /// The gap of pods.
 pub fn pods(facts: &Facts) -> Known<Vec<(&Pod, &Container)>> {
-    let alive = |pod: &&Pod| pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over();
-    let all = facts.all::<Pod>()?.iter().filter(alive);
+    let all = facts.controllers(|pod| {
+        let alive = pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over();
+        alive && container_of(&pod.spec).is_some()
+    })?;
     let mut ours: Vec<_> = all.filter_map(|pod| Some((pod, container_of(&pod.spec)?))).collect();
     ours.sort_by_key(|(pod, _)| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
     Ok(ours)

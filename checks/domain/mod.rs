@@ -15,6 +15,7 @@ pub mod kubelet;
 pub mod lb_annotations;
 pub mod machines;
 pub mod managed_certificates;
+pub mod names;
 pub mod near;
 pub mod owner;
 pub mod pod_network;

@@ -4,6 +4,7 @@ mod bundle;
 pub mod controller_log;
 mod gap;
 pub mod hetzner;
+mod index;
 pub mod kubelet;
 pub mod kubernetes;
 mod need;
@@ -25,10 +26,10 @@ pub use replaced::Replaced;
 pub use text::{LONGEST, MASK, Text, is_hidden};
 pub use wire::Time;
 
-use crate::ObjectRef;
 use crate::domain::addresses::ip;
 use hetzner::Server;
-use kubernetes::{Event, Node};
+use index::Index;
+use kubernetes::Node;
 
 /// Every need there is, in the order of the bundle.
 pub const NEEDS: &[&Need] = &[
@@ -112,8 +113,7 @@ pub struct Facts {
     parts: BTreeMap<&'static str, Known<Part>>,
     /// Whose project it is, once somebody asked: all nodes and servers are compared for it.
     project: OnceLock<Known<Project>>,
-    /// Where the events about an object of that name stand, once somebody asked.
-    events: Arc<OnceLock<HashMap<Text, Vec<usize>>>>,
+    index: Arc<Index>,
 }
 
 impl Facts {
@@ -126,7 +126,7 @@ impl Facts {
             replaced: None,
             parts: BTreeMap::new(),
             project: OnceLock::new(),
-            events: Arc::default(),
+            index: Arc::default(),
         }
     }
 
@@ -150,21 +150,6 @@ impl Facts {
             Some(Err(gap)) => Err(gap.clone()),
             None => Err(Gap::new(T::NEED.key, Why::NotRead, "nobody asked for it")),
         }
-    }
-
-    /// The events that speak of that object, in the order of their names. All events are looked through once, and not for
-    /// each object.
-    pub fn events_about(&self, object: &ObjectRef) -> Known<impl Iterator<Item = &Event>> {
-        let all = self.all::<Event>()?;
-        let index = self.events.get_or_init(|| {
-            let mut index: HashMap<Text, Vec<usize>> = HashMap::new();
-            for (at, event) in all.iter().enumerate() {
-                index.entry(event.involved_object.name.clone()).or_default().push(at);
-            }
-            index
-        });
-        let of_name = index.get(&object.name).into_iter().flatten().map(|at| &all[*at]);
-        Ok(of_name.filter(|event| event.is_about(object)))
     }
 
     /// The single object of a need that is no list; a gap when it is not there.
@@ -226,9 +211,7 @@ impl Facts {
             self::need(need.key).map_or_else(|| panic!("`{}` is not in NEEDS", need.key), |need| need.key);
         self.parts.insert(key, part);
         self.project.take();
-        if key == Event::NEED.key {
-            self.events = Arc::default();
-        }
+        self.index = Arc::default();
     }
 
     pub fn part(&self, need: &Need) -> Option<&Known<Part>> {

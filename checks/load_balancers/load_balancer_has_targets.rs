@@ -5,6 +5,8 @@
 //! `node.kubernetes.io/exclude-from-external-load-balancers`, not about to be removed by the autoscaler; readiness does not
 //! count), HCCM `internal/hcops/load_balancer.go` (annotation `node-selector`, provider ID).
 
+use std::collections::HashSet;
+
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
 use crate::certificates::{
@@ -12,9 +14,10 @@ use crate::certificates::{
 };
 use crate::cloud_controller::ccm_running;
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
+use crate::domain::names::some;
 use crate::domain::selector;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
-use crate::facts::kubernetes::{EndpointSlice, Node, Service};
+use crate::facts::kubernetes::{EndpointSlice, LabelSelector, Node, Service};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::nodes::{node_initialized, node_provider_id};
 use crate::{Cause, Check, Finding, Severity, Verdict};
@@ -76,10 +79,10 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             v.findings.push(scene.tell_empty(Reason::NoTargets).severity(Severity::Critical));
             continue;
         }
-        let mut missing = Vec::new();
+        let (mut missing, targets, eligible) = (Vec::new(), Targets::of(&scene), Eligible::of(service));
         for node in nodes.iter().filter(|node| node.is_cloud() && !young(node.metadata.creation_timestamp)) {
-            match is_eligible(service, node) {
-                Some(true) if !is_target(&scene, node) => missing.push(node),
+            match eligible.is(node) {
+                Some(true) if !targets.has(node) => missing.push(node),
                 Some(_) => {}
                 None => v.gaps.push(unread(service, node)),
             }
@@ -92,19 +95,31 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
-/// Whether the controller would make it a target; `None` when that hangs on a label that is not read.
-pub(super) fn is_eligible(service: &Service, node: &Node) -> Option<bool> {
-    if node.metadata.deletion_timestamp.0.is_some()
-        || node.is_excluded_from_load_balancers()
-        || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
-    {
-        return Some(false);
+/// Which nodes the controller makes targets of a Service's load balancer.
+pub(super) struct Eligible {
+    /// The node-selector; `Some(None)` where it is none.
+    selector: Option<Option<LabelSelector>>,
+}
+
+impl Eligible {
+    pub fn of(service: &Service) -> Eligible {
+        let text = service.annotation("node-selector").filter(|text| !text.is_empty());
+        Eligible { selector: text.map(selector::parse) }
     }
-    match service.annotation("node-selector").filter(|text| !text.is_empty()) {
-        Some(text) => {
-            selector::parse(text).map_or(Some(false), |selector| selector.selects(&node.metadata.labels))
+
+    /// `None` when that hangs on a label that is not read.
+    pub fn is(&self, node: &Node) -> Option<bool> {
+        if node.metadata.deletion_timestamp.0.is_some()
+            || node.is_excluded_from_load_balancers()
+            || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
+        {
+            return Some(false);
         }
-        None => Some(true),
+        match &self.selector {
+            Some(Some(selector)) => selector.selects(&node.metadata.labels),
+            Some(None) => Some(false),
+            None => Some(true),
+        }
     }
 }
 
@@ -114,17 +129,29 @@ fn unread(service: &Service, node: &Node) -> Gap {
     Gap::new(Node::NEED.key, Why::NotRead, detail).of(node.name())
 }
 
-fn is_target(scene: &Scene, node: &Node) -> bool {
-    scene.members.iter().any(|member| {
-        let by_id = member.server.is_some() && member.server == node.server_id();
-        by_id || scene.node(member).is_some_and(|found| found.name() == node.name())
-    })
+/// The nodes that are targets, by their servers' IDs and by their names.
+struct Targets<'a> {
+    ids: HashSet<i64>,
+    names: HashSet<&'a str>,
+}
+
+impl<'a> Targets<'a> {
+    fn of(scene: &Scene<'a>) -> Targets<'a> {
+        Targets {
+            ids: scene.members.iter().filter_map(|member| member.server).collect(),
+            names: scene.members.iter().filter_map(|member| Some(scene.node(member)?.name())).collect(),
+        }
+    }
+
+    fn has(&self, node: &Node) -> bool {
+        node.server_id().is_some_and(|id| self.ids.contains(&id)) || self.names.contains(node.name())
+    }
 }
 
 fn tell(scene: &Scene, missing: &[&Node]) -> Finding {
     let path = scene.service.reference().path();
     let names: Vec<&str> = missing.iter().map(|node| node.name()).collect();
-    let says = format!("load balancer {} of {path} lacks {}", scene.lb.name, names.join(", "));
+    let says = format!("load balancer {} of {path} lacks {}", scene.lb.name, some(&names));
     let without_id = missing.iter().filter(|node| node.spec.provider_id.is_empty()).count();
     let mut finding = Finding::new(scene.service, says)
         .discriminator("missing")

@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 
 use super::load_balancer_annotations;
-use super::load_balancer_has_targets::is_eligible;
+use super::load_balancer_has_targets::Eligible;
 use super::targets::{Port, Scene};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
 use crate::domain::machines::server_of;
+use crate::domain::names::some;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
 use crate::facts::{Facts, Kind, Known};
@@ -110,9 +111,10 @@ fn behind_firewall(scene: &Scene) -> Option<Finding> {
 /// A node that can only be reached privately, and a Service that is told to go to public addresses.
 fn without_ipv4(facts: &Facts, ccm: &Ccm, service: &Service, v: &mut Verdict) -> Known<Option<Finding>> {
     let servers = facts.all::<Server>()?;
+    let eligible = Eligible::of(service);
     let lacks = |node: &&Node| {
-        server_of(node, servers).is_some_and(|server| server.public_net.ipv4.is_none())
-            && is_eligible(service, node) == Some(true)
+        eligible.is(node) == Some(true)
+            && server_of(node, servers).is_some_and(|server| server.public_net.ipv4.is_none())
     };
     let nodes: Vec<&Node> = facts.all::<Node>()?.iter().filter(lacks).collect();
     if nodes.is_empty() {
@@ -124,7 +126,7 @@ fn without_ipv4(facts: &Facts, ccm: &Ccm, service: &Service, v: &mut Verdict) ->
     }
     let names: Vec<&str> = nodes.iter().map(|node| node.name()).collect();
     let path = service.reference().path();
-    let says = format!("Service {path} wants public addresses, and {} has no public IPv4", names.join(", "));
+    let says = format!("Service {path} wants public addresses, and {} has no public IPv4", some(&names));
     let mut finding = Finding::new(service, says)
         .discriminator("no-ipv4")
         .severity(Severity::Error)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::target_remedies::some;
+use crate::domain::names::some;
 use super::targets::{Port, Scene};
 use crate::facts::hetzner::{Firewall, Server};
 use crate::{Changes, Finding, Step};

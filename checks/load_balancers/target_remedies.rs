@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::targets::{Port, Reason, Scene};
 use crate::domain::hccm::Var;
+use crate::domain::names::some;
 use crate::facts::Kind;
 use crate::facts::hetzner::Server;
 use crate::facts::kubernetes::Node;
@@ -355,15 +356,4 @@ impl<'a> Scene<'a> {
 
 fn annotation(key: &str) -> String {
     format!("metadata.annotations['{key}']")
-}
-
-/// The first names, and how many more.
-pub fn some(names: &[String]) -> String {
-    match names {
-        [] => "none".into(),
-        [a] => a.clone(),
-        [a, b] => format!("{a} and {b}"),
-        [a, b, c] => format!("{a}, {b} and {c}"),
-        [a, b, rest @ ..] => format!("{a}, {b} and {} more", rest.len()),
-    }
 }

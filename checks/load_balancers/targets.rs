@@ -67,6 +67,7 @@ pub struct Member<'a> {
 
 /// A Service, its load balancer, and all that lies between the two.
 pub struct Scene<'a> {
+    facts: &'a Facts,
     pub service: &'a Service,
     pub lb: &'a LoadBalancer,
     pub members: Vec<Member<'a>>,
@@ -101,13 +102,13 @@ impl<'a> Scene<'a> {
                 members.push(Member { place, server, address: None, private, health: &one.health_status });
             }
         }
-        let slices = seen(facts.all::<EndpointSlice>(), gaps);
-        let slices = slices.map(|all| all.iter().filter(|slice| slice.is_of(service)).collect());
+        let slices = seen(facts.slices_of(service).map(Iterator::collect), gaps);
         gaps.extend(ccm.as_ref().err().cloned());
         let nodes = seen(facts.all::<Node>(), gaps);
         let servers = seen(facts.all::<Server>(), gaps).unwrap_or_default();
         let firewalls = seen(facts.all::<Firewall>(), gaps);
-        Scene { service, lb, members, nodes, servers, slices, firewalls, ccm, blind: !gaps.is_empty() }
+        let blind = !gaps.is_empty();
+        Scene { facts, service, lb, members, nodes, servers, slices, firewalls, ccm, blind }
     }
 
     /// There is nothing that could be healthy.
@@ -222,7 +223,7 @@ impl<'a> Scene<'a> {
             address.is_some() && s.public_addresses().any(|a| Some(a) == address)
         };
         match member.server {
-            Some(id) => self.servers.iter().find(|s| s.id == id),
+            Some(id) => self.facts.server(id).ok().flatten(),
             None => self.servers.iter().find(by_address),
         }
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::domain::addresses::{ip, range};
+use crate::domain::names::some;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Server};
 use crate::facts::kubelet::ApiServer;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
@@ -285,7 +286,7 @@ fn with_load_balancer(finding: Finding, api: &ApiServer, lb: &LoadBalancer, serv
     let why = match &sick[..] {
         [] => format!("The address is load balancer {}'s.", lb.name),
         sick => {
-            format!("The address is load balancer {}'s, which finds {} unhealthy.", lb.name, sick.join(", "))
+            format!("The address is load balancer {}'s, which finds {} unhealthy.", lb.name, some(sick))
         }
     };
     let finding = finding.because(why).shows(lb, "targets");

@@ -2,7 +2,9 @@
 //! these requests on to metrics-server, which must be ready and must get through to the kubelets
 //! (kube-aggregator `pkg/apiserver/handler_proxy.go`, condition `Available`).
 
-use super::{is_recent, kubelet_certificate_covers_node_ip, node_initialized};
+use super::{
+    is_recent, kubelet_certificate_covers_node_ip, kubelet_certificate_expiry, node_initialized,
+};
 use crate::facts::kubernetes::{APIService, Pod, condition};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
@@ -16,6 +18,8 @@ pub const CHECK: Check = Check {
     needs: &[&APIService::NEED, &Pod::NEED],
     caused_by: &[
         Cause::everywhere(&kubelet_certificate_covers_node_ip::CHECK),
+        Cause::everywhere(&kubelet_certificate_expiry::CHECK)
+            .when(|cause, _| cause.discriminator == Some("expired")),
         Cause::everywhere(&node_initialized::CHECK).when(waits_for_taint),
     ],
     explain: include_str!("metrics_api.md"),

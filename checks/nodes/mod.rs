@@ -3,6 +3,7 @@
 pub mod api_server_answers;
 pub mod external_cloud_provider;
 pub mod kubelet_certificate_covers_node_ip;
+pub mod kubelet_certificate_expiry;
 pub mod metrics_api;
 pub mod node_initialized;
 pub mod node_internal_ip;

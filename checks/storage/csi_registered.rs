@@ -2,6 +2,8 @@
 //! claim gets one at all, because the kubelet attaches only what a driver registered with it provides, and only the
 //! controller asks Hetzner (hetznercloud/csi-driver `53ead0b`, `chart/templates`; CSINode `spec.drivers`).
 
+use std::collections::HashMap;
+
 use crate::cloud_controller::ccm_token;
 use crate::domain::hccm::{image_tag, version_numbers};
 use crate::facts::kubernetes::{
@@ -72,14 +74,18 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
         return Ok(());
     };
-    let csi_nodes = facts.all::<CSINode>()?;
+    let csi_nodes: HashMap<&str, &CSINode> =
+        facts.all::<CSINode>()?.iter().map(|csi| (&*csi.metadata.name, csi)).collect();
+    let (set_name, set_namespace) = (&*set.metadata.name, set.metadata.namespace.as_deref());
+    let pods: Vec<&Pod> = scene.pods_of("DaemonSet", set_name, set_namespace).collect();
+    // Where two are on one node the first one counts.
+    let pod_of: HashMap<&str, &Pod> = pods.iter().rev().map(|pod| (&*pod.spec.node_name, *pod)).collect();
+    let all_placed = set.status.desired_number_scheduled <= pods.len() as i64;
     let mut without = Vec::new();
     for node in facts.all::<Node>()?.iter().filter(|node| wants_driver(node)) {
         v.examined += 1;
-        let csi_node = csi_nodes.iter().find(|csi| csi.metadata.name == *node.name());
-        if let Some(served) = scene.without(node, csi_node, set) {
-            without.push(served);
-        }
+        let pod = pod_of.get(node.name()).copied();
+        without.extend(scene.without(node, csi_nodes.get(node.name()).copied(), pod, all_placed));
     }
     if !without.is_empty() {
         v.findings.push(scene.nodes(set, &without));
@@ -148,18 +154,20 @@ impl<'a> Scene<'a> {
 
     /// The node lacks the driver, or its pod does not run. A node that the DaemonSet leaves out on purpose lacks nothing: it
     /// has all the pods that it wants.
-    fn without(&self, node: &'a Node, csi_node: Option<&'a CSINode>, set: &DaemonSet) -> Option<Without<'a>> {
+    fn without(
+        &self,
+        node: &'a Node,
+        csi_node: Option<&'a CSINode>,
+        pod: Option<&'a Pod>,
+        all_placed: bool,
+    ) -> Option<Without<'a>> {
         if self.is_young(node.metadata.creation_timestamp) {
             return None;
         }
-        let pods: Vec<&Pod> =
-            self.pods_of("DaemonSet", &set.metadata.name, set.metadata.namespace.as_deref()).collect();
-        let pod = pods.iter().copied().find(|pod| pod.spec.node_name == *node.name());
-        let registered =
-            csi_node.is_some_and(|csi| csi.spec.drivers.iter().any(|driver| driver.name == *DRIVER));
+        let registered = is_registered(csi_node);
         let runs = pod.is_some_and(Pod::is_ready);
         let young = pod.is_some_and(|pod| self.is_young(pod.metadata.creation_timestamp));
-        let left_out = pod.is_none() && set.status.desired_number_scheduled <= pods.len() as i64;
+        let left_out = pod.is_none() && all_placed;
         let fine = registered && (runs || pod.is_none());
         (!fine && !young && !left_out).then_some(Without { node, csi_node, pod })
     }

@@ -32,6 +32,12 @@ pub fn cluster(nodes: usize) -> Value {
     grow_nodes(parts, nodes);
     grow_pods(parts, nodes);
     grow_services(parts, nodes);
+    for service in parts["services"].as_array_mut().expect("a list") {
+        if service["spec"]["type"] == "LoadBalancer" {
+            service["metadata"]["annotations"]["load-balancer.hetzner.cloud/node-selector"] =
+                selected(nodes).into();
+        }
+    }
     let balancers = parts["hcloud.load_balancers"].as_array_mut().expect("a list");
     balancers.iter_mut().for_each(|lb| lb["targets"] = targets(nodes, &lb["services"].clone()));
     let events = (0..nodes * EVENTS).map(event).collect();
@@ -67,7 +73,10 @@ pub fn broken(nodes: usize) -> Value {
     }
     for service in parts["services"].as_array_mut().expect("a list") {
         if service["spec"]["type"] == "LoadBalancer" {
-            service["metadata"]["annotations"]["load-balancer.hetzner.cloud/location"] = "nowhere".into();
+            let annotations = &mut service["metadata"]["annotations"];
+            annotations["load-balancer.hetzner.cloud/location"] = "nowhere".into();
+            // so that most nodes are missing
+            annotations["load-balancer.hetzner.cloud/node-selector"] = "".into();
         }
     }
     bundle
@@ -101,7 +110,8 @@ fn uid(kind: usize, i: usize) -> String {
 fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
     let (server, agent) = (named(&parts["nodes"], "k1"), named(&parts["nodes"], "k2"));
     let machine = named(&parts["hcloud.servers"], "k1");
-    let (mut nodes, mut machines) = (Vec::new(), Vec::new());
+    let (of_cilium, of_csi) = (named(&parts["ciliumnodes"], "k2"), named(&parts["csinodes"], "k2"));
+    let (mut nodes, mut machines, mut cilium, mut csi) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for i in 0..count {
         let (name, inner, outer) = (node_name(i), address(1, i), address(2, i));
         let mut node = if i == 0 { server.clone() } else { agent.clone() };
@@ -125,7 +135,22 @@ fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
         ]);
         // the kubelet names the 50 largest images; a node has some twenty
         node["status"]["images"] = (0..20).map(image).collect();
+        // as many as 5,000 of the cluster's range can be
+        let range = format!("10.42.{}.{}/29", i / 32, i % 32 * 8);
+        node["spec"]["podCIDR"] = range.clone().into();
+        node["spec"]["podCIDRs"] = json!([range]);
         nodes.push(node);
+        let mut its = of_cilium.clone();
+        its["metadata"]["name"] = name.clone().into();
+        its["metadata"]["uid"] = uid(10, i).into();
+        its["spec"]["addresses"] =
+            json!([{"type": "InternalIP", "ip": inner}, {"type": "ExternalIP", "ip": outer}]);
+        its["spec"]["ipam"]["podCIDRs"] = json!([range]);
+        cilium.push(its);
+        let mut its = of_csi.clone();
+        its["metadata"]["name"] = name.clone().into();
+        its["metadata"]["uid"] = uid(11, i).into();
+        csi.push(its);
         if !is_cloud {
             continue;
         }
@@ -137,6 +162,8 @@ fn grow_nodes(parts: &mut Map<String, Value>, count: usize) {
         machines.push(server);
     }
     parts["nodes"] = nodes.into();
+    parts["ciliumnodes"] = cilium.into();
+    parts["csinodes"] = csi.into();
     parts["hcloud.servers"] = machines.into();
     let applied = |i: usize| json!({"type": "server", "server": {"id": FIRST_SERVER + i}});
     for firewall in parts["hcloud.firewalls"].as_array_mut().expect("a list") {
@@ -292,7 +319,8 @@ fn grow_services(parts: &mut Map<String, Value>, count: usize) {
         }, "status": {"loadBalancer": {}}});
         if number < count.div_ceil(NODES_OF_A_LOAD_BALANCER) {
             let (port, ip) = (30_100 + number, format!("127.3.0.{}", number + 1));
-            service["metadata"]["annotations"] = json!({"load-balancer.hetzner.cloud/location": "nbg1"});
+            service["metadata"]["annotations"] = json!({"load-balancer.hetzner.cloud/location": "nbg1",
+                "load-balancer.hetzner.cloud/node-selector": selected(count)});
             service["spec"]["type"] = "LoadBalancer".into();
             service["spec"]["externalTrafficPolicy"] = "Cluster".into();
             service["spec"]["ports"][0]["nodePort"] = port.into();
@@ -341,6 +369,12 @@ fn targets(nodes: usize, services: &Value) -> Value {
             "health_status": health.clone()})
     };
     (0..clouds(nodes).min(MOST_TARGETS)).map(target).collect()
+}
+
+/// A load balancer does not take more targets than its type allows, so that in a large cluster Services name their nodes.
+fn selected(nodes: usize) -> String {
+    let names: Vec<String> = (0..nodes.min(MOST_TARGETS)).map(node_name).collect();
+    format!("kubernetes.io/hostname in ({})", names.join(","))
 }
 
 /// Warnings that say nothing of what the checks look for.

@@ -27,6 +27,8 @@ pub struct Plan {
     pub traffic: Traffic,
     /// Shake hands with the kubelets as well.
     pub handshakes: bool,
+    /// Ask for compressed answers, as the doctor does.
+    pub compressed: bool,
 }
 
 /// Asks everything, and gives the number of bytes that the answers have when they are unpacked.
@@ -36,8 +38,8 @@ pub fn run(plan: &Plan) -> usize {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("threads can be started").block_on(async {
         let (way, traffic) = (&plan.way, &plan.traffic);
-        let kubernetes = lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes);
-        let hetzner = lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner);
+        let kubernetes = lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes, plan.compressed);
+        let hetzner = lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner, plan.compressed);
         let shakes = async {
             if plan.handshakes {
                 shake_hands(&way.cluster_ca, &traffic.handshakes).await;
@@ -48,8 +50,9 @@ pub fn run(plan: &Plan) -> usize {
     })
 }
 
-async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String]) -> usize {
-    let client = Client::builder().tls_backend_preconfigured(tls(ca)).build().expect("a client");
+async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], compressed: bool) -> usize {
+    let client = Client::builder().tls_backend_preconfigured(tls(ca)).gzip(compressed);
+    let client = client.build().expect("a client");
     let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
     for target in targets {
         let path = target.split('?').next().unwrap_or_default();

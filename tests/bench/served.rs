@@ -23,7 +23,7 @@ pub struct Way {
 }
 
 /// What was asked since the last time somebody wanted to know.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Traffic {
     pub kubernetes: Vec<String>,
     pub hetzner: Vec<String>,

@@ -19,6 +19,8 @@ pub struct Row {
     pub doctor: Run,
     /// Plain GETs of the same paths.
     pub gets: Run,
+    /// The same without compression.
+    pub large: Run,
     /// The same with the handshakes, where the doctor makes some.
     pub both: Option<Run>,
 }
@@ -35,9 +37,10 @@ behind both with a real server stands here in full.
 
 - *plain*: a client with the same TLS stack that asks for exactly the paths that the doctor asked for, all lists at once,
   the pages of a list one after the other as their tokens allow no other way, unpacks the answers and throws them away
-  unread. `GETs` makes no handshakes with kubelets; `+ handshakes` makes the doctor's, at once with the lists, since it knows
+  unread. `uncompressed` does not ask for compression, as `curl` does not: more goes over the wire, which is memory here, and
+  nothing has to be unpacked. `GETs` makes no handshakes with kubelets; `+ handshakes` makes the doctor's, at once with the lists, since it knows
   all addresses beforehand.
-- *lists*: `--skip KD110`, so that the doctor makes no handshakes either: the fair comparison of reading.
+- *lists*: `--skip KD110,KD112`, so that the doctor makes no handshakes either: the fair comparison of reading.
 - *everything*: to be compared with the GETs and handshakes. Beside the GETs alone it shows what a handshake costs: elliptic
   curves, on both sides of this one machine.
 - *all broken*: the same with something wrong at every node and every load balancer. It asks for nothing more.
@@ -50,9 +53,9 @@ pub fn table(rows: &[Row], runs: usize) -> String {
     let mut text = format!(
         "{HEAD}\nMedian of {runs} runs on {cores} cores, of which the simulator needs its share.\n\n"
     );
-    text += "| nodes | run | requests | handshakes | MB sent | MB unpacked | doctor ms | plain GETs ms | ratio | \
+    text += "| nodes | run | requests | handshakes | MB sent | MB unpacked | doctor ms | plain GETs ms | ratio | uncompressed ms | ratio | \
              GETs + handshakes ms | ratio | doctor's CPU ms | plain CPU ms | doctor's CPU ms a node | doctor's peak MiB |\n";
-    text += "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    text += "|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     for row in rows {
         writeln!(text, "{row}").expect("a string takes every write");
     }
@@ -67,7 +70,7 @@ impl fmt::Display for Row {
         let both = self.both.as_ref();
         write!(
             f,
-            "| {} | {} | {} | {} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.1} |",
+            "| {} | {} | {} | {} | {:.2} | {:.1} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.2} | {:.1} |",
             self.nodes,
             match self.kind {
                 Kind::Lists => "lists",
@@ -81,6 +84,8 @@ impl fmt::Display for Row {
             ms(self.doctor.wall),
             ms(self.gets.wall),
             ratio(&self.gets),
+            ms(self.large.wall),
+            ratio(&self.large),
             both.map_or("–".into(), |run| ms(run.wall)),
             both.map_or("–".into(), ratio),
             ms(self.doctor.cpu),

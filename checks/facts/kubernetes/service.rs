@@ -109,9 +109,14 @@ impl Endpoint {
 }
 
 impl EndpointSlice {
+    /// The Service that it belongs to, in its own namespace.
+    pub fn service_name(&self) -> Option<&str> {
+        self.metadata.label("kubernetes.io/service-name")
+    }
+
     /// Belongs to that Service.
     pub fn is_of(&self, service: &Service) -> bool {
         self.metadata.namespace == service.metadata.namespace
-            && self.metadata.label("kubernetes.io/service-name") == Some(&*service.metadata.name)
+            && self.service_name() == Some(&*service.metadata.name)
     }
 }

@@ -130,7 +130,7 @@ pub fn sentence(cell: &Cell, report: &Value) -> Option<(String, String)> {
 fn is_of_the_fault(who: Who, code: &str) -> bool {
     match who {
         Who::Kubernetes => code == "KD100",
-        Who::Kubelets | Who::OneKubelet => code == "KD110",
+        Who::Kubelets | Who::OneKubelet => matches!(code, "KD110" | "KD112"),
         _ => false,
     }
 }

@@ -144,6 +144,7 @@ fn kubelets(who: Who) -> Vec<Cell> {
             Fault::Certificate(Flaw::SelfSigned),
             Says("signed by another authority"),
         ),
+        one("certificate expired", Fault::Certificate(Flaw::Expired), Finds("expired 3 d ago")),
         one("certificate of another host", Fault::Certificate(Flaw::OtherHost), Finds("does not cover")),
         // the doctor saw what it wanted; the API server gets no log from there, and the controller is on one of them
         one(
