@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kairos_doctor_checks::{ALL, Check};
-use kairos_doctor_simulator::Options;
+use kairos_doctor_simulator::{Fault, Options};
 use serde_json::Value;
 
 use super::cell::{Cell, Then, Who};
@@ -64,7 +64,9 @@ impl Baseline {
                     check.code
                 ));
             }
-            if before == "found" && !matches!(now.as_str(), "found" | "unknown") {
+            // Another certificate in its place may lack nothing.
+            let replaced = is_of_the_fault(cell.who, check.code) && matches!(cell.fault, Fault::Certificate(_));
+            if before == "found" && !matches!(now.as_str(), "found" | "unknown") && !replaced {
                 object(format!("{} was found and is {now}", check.code));
             }
             let of = |all: &BTreeSet<Found>| -> Vec<Found> {
@@ -109,10 +111,12 @@ impl Baseline {
 /// The sentence that names the fault, and what to do about it.
 pub fn sentence(cell: &Cell, report: &Value) -> Option<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-    if matches!(cell.then, Then::Finds(_)) {
+    if let Then::Finds(words) = cell.then {
         let findings = report["findings"].as_array()?;
-        let finding =
-            findings.iter().find(|f| is_of_the_fault(cell.who, f["code"].as_str().unwrap_or_default()))?;
+        let of_it =
+            || findings.iter().filter(|f| is_of_the_fault(cell.who, f["code"].as_str().unwrap_or_default()));
+        // Other things may be wrong with it as well.
+        let finding = of_it().find(|f| text(&f["says"]).contains(words)).or_else(|| of_it().next())?;
         let detail = finding["evidence"].as_array()?.iter().find(|e| e["path"] == "detail");
         let detail = detail.map(|e| format!(": {}", text(&e["value"]))).unwrap_or_default();
         let remedy = text(&finding["fix"][0]["why"]);
