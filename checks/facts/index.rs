@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::hetzner::Server;
-use super::kubernetes::{EndpointSlice, Event, Pod, Service};
+use super::kubernetes::{EndpointSlice, Event, Node, Pod, Service};
 use super::{Facts, Known, Text};
 use crate::ObjectRef;
+use crate::domain::machines::server_of;
 
 /// Places in the lists of facts. Whatever is put among the facts makes it anew.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(super) struct Index {
     slices: OnceLock<HashMap<Text, Vec<usize>>>,
     servers: OnceLock<HashMap<i64, usize>>,
     controllers: OnceLock<Vec<usize>>,
+    /// Pairs of a node and its server.
+    machines: OnceLock<Vec<(usize, usize)>>,
 }
 
 impl Facts {
@@ -44,6 +47,21 @@ impl Facts {
         Ok(of_name.filter(|slice| slice.is_of(service)))
     }
 
+    /// The nodes that run on a server of this cluster's project, each with it.
+    ///
+    /// # Errors
+    /// The gap of servers, or of nodes.
+    pub fn machines(&self) -> Known<impl Iterator<Item = (&Node, &Server)>> {
+        let (servers, nodes) = (self.all::<Server>()?, self.all::<Node>()?);
+        let pairs = self.index.machines.get_or_init(|| {
+            let places: HashMap<i64, usize> =
+                servers.iter().enumerate().rev().map(|(at, server)| (server.id, at)).collect();
+            let pair = |(at, node)| Some((at, places[&server_of(node, servers)?.id]));
+            nodes.iter().enumerate().filter_map(pair).collect()
+        });
+        Ok(pairs.iter().map(|(node, server)| (&nodes[*node], &servers[*server])))
+    }
+
     /// The server of that ID in this cluster's project.
     ///
     /// # Errors
@@ -53,17 +71,15 @@ impl Facts {
         let index = self
             .index
             .servers
-            .get_or_init(|| all.iter().enumerate().map(|(at, server)| (server.id, at)).collect());
+            .get_or_init(|| all.iter().enumerate().rev().map(|(at, server)| (server.id, at)).collect());
         Ok(index.get(&id).map(|at| &all[*at]))
     }
 
     /// The pods that are the cloud controller's by `is_it`, which has to be the same at every call.
     pub(crate) fn controllers(&self, is_it: impl Fn(&Pod) -> bool) -> Known<impl Iterator<Item = &Pod>> {
         let all = self.all::<Pod>()?;
-        let places = self
-            .index
-            .controllers
-            .get_or_init(|| (0..all.len()).filter(|at| is_it(&all[*at])).collect());
+        let places =
+            self.index.controllers.get_or_init(|| (0..all.len()).filter(|at| is_it(&all[*at])).collect());
         Ok(places.iter().map(|at| &all[*at]))
     }
 }

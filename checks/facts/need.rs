@@ -20,6 +20,8 @@ pub trait Kind: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const NEED: Need;
     /// Names one object of this kind; unique within the need, and the order in which items are kept.
     fn reference(&self) -> ObjectRef;
+    /// Drops what nobody asks of this kind, where there are tens of thousands of it.
+    fn slim(&mut self) {}
 }
 
 pub struct Need {
@@ -30,6 +32,7 @@ pub struct Need {
     load: fn(&Value) -> Result<Part, serde_json::Error>,
     encode: fn(&Part) -> Value,
     join: fn(Vec<Part>) -> Part,
+    append: fn(&mut Part, Part),
     len: fn(&Part) -> usize,
     references: fn(&Part) -> Vec<ObjectRef>,
     first: fn(&Part) -> Option<ObjectRef>,
@@ -169,6 +172,7 @@ impl Need {
             load: load::<T>,
             encode: encode::<T>,
             join: join::<T>,
+            append: append::<T>,
             len: len::<T>,
             references: references::<T>,
             first: first::<T>,
@@ -193,6 +197,12 @@ impl Need {
     /// Pages put together: sorted by name, and one of each.
     pub fn join(&self, pages: Vec<Part>) -> Part {
         (self.join)(pages)
+    }
+
+    /// Puts a page behind the others as it came; `join` puts the whole in order. Pages that wait for each other would take
+    /// twice the memory in the end.
+    pub fn append(&self, whole: &mut Part, page: Part) {
+        (self.append)(whole, page)
     }
 
     pub fn len(&self, part: &Part) -> usize {
@@ -245,9 +255,10 @@ fn decode_list<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error
         Ok(body) => serde_json::from_str(body)?,
         Err(_) => serde_json::from_slice(body)?,
     };
-    let Some(items) = list.items else {
+    let Some(mut items) = list.items else {
         return Err(serde::de::Error::custom("a list without `items`"));
     };
+    items.iter_mut().for_each(T::slim);
     let next = list.metadata.next.filter(|next| !next.is_empty()).map(Cow::into_owned);
     Ok(Page { items: Arc::new(items), next, total: None })
 }
@@ -289,7 +300,8 @@ fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, serde_json:
 }
 
 fn load<T: Kind>(items: &Value) -> Result<Part, serde_json::Error> {
-    let items = Vec::<T>::deserialize(items)?;
+    let mut items = Vec::<T>::deserialize(items)?;
+    items.iter_mut().for_each(T::slim);
     Ok(join::<T>(vec![Arc::new(items)]))
 }
 
@@ -298,12 +310,21 @@ fn encode<T: Kind>(part: &Part) -> Value {
     serde_json::to_value(items).expect("facts are plain data")
 }
 
+fn items<T: Kind>(page: Part) -> Vec<T> {
+    let page = page.downcast::<Vec<T>>().expect("a part holds the kind of its need");
+    Arc::try_unwrap(page).unwrap_or_else(|shared| (*shared).clone())
+}
+
+fn append<T: Kind>(whole: &mut Part, page: Part) {
+    let mut all = items::<T>(std::mem::replace(whole, Arc::new(())));
+    all.extend(items::<T>(page));
+    *whole = Arc::new(all);
+}
+
 fn join<T: Kind>(pages: Vec<Part>) -> Part {
-    let mut all: Vec<T> = Vec::with_capacity(pages.iter().map(len::<T>).sum());
-    for page in pages {
-        let page = page.downcast::<Vec<T>>().expect("a part holds the kind of its need");
-        all.extend(Arc::try_unwrap(page).unwrap_or_else(|shared| (*shared).clone()));
-    }
+    let mut pages = pages.into_iter().map(items::<T>);
+    let mut all = pages.next().unwrap_or_default();
+    all.extend(pages.flatten());
     // The server's order is ours but for few names (`a-b/x` stands before `a/x` there): mostly there is nothing to do.
     let mut before: Option<ObjectRef> = None;
     let in_order = all.iter().all(|item| {
@@ -315,8 +336,8 @@ fn join<T: Kind>(pages: Vec<Part>) -> Part {
     if !in_order {
         all.sort_by_cached_key(T::reference);
         all.dedup_by_key(|item| item.reference());
-        all.shrink_to_fit();
     }
+    all.shrink_to_fit();
     Arc::new(all)
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 
 use ecow::EcoString;
@@ -66,16 +67,42 @@ impl Text {
         })
     }
 
+    /// The same, sharing memory where the same words were read shortly before: images, owners and namespaces of the pods of
+    /// one application follow each other.
+    fn read(raw: &str) -> Text {
+        if !(IN_PLACE + 1..=LONGEST_SHARED).contains(&raw.len()) {
+            return Text::new(raw);
+        }
+        RECENT.with_borrow_mut(|recent| {
+            let mut hasher = DefaultHasher::new();
+            raw.hash(&mut hasher);
+            let at = hasher.finish() as usize % MOST_KNOWN;
+            if recent.is_empty() {
+                recent.resize(MOST_KNOWN, Text::default());
+            }
+            if recent[at] != *raw {
+                recent[at] = Text::new(raw);
+            }
+            recent[at].clone()
+        })
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
+
+/// Texts up to this length need no memory of their own.
+const IN_PLACE: usize = 15;
+/// Longer ones are messages, which nobody repeats.
+const LONGEST_SHARED: usize = 256;
 
 /// Far more than there are keys on the lists; a server that makes up keys must not fill the memory.
 const MOST_KNOWN: usize = 1024;
 
 thread_local! {
     static KNOWN: RefCell<HashSet<Text>> = RefCell::default();
+    static RECENT: RefCell<Vec<Text>> = RefCell::default();
 }
 
 /// What stands where a secret, or a value that is on no list, was dropped. k3s masks its own arguments so.
@@ -221,7 +248,7 @@ impl<'de> Deserialize<'de> for Text {
                 f.write_str("text")
             }
             fn visit_str<E>(self, v: &str) -> Result<Text, E> {
-                Ok(Text::new(v))
+                Ok(Text::read(v))
             }
         }
         d.deserialize_str(V)

@@ -6,7 +6,7 @@
 
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, Placement, Said, load_balancer_of};
-use crate::domain::{machines, sync_error};
+use crate::domain::sync_error;
 use crate::facts::hetzner::{LoadBalancer, Location, Network, Server};
 use crate::facts::kubernetes::{Event, Node, Service};
 use crate::facts::{Facts, Kind, Known};
@@ -97,10 +97,7 @@ impl<'a> Scene<'a> {
             (None, Some((placement, _))) => zone_of(facts, placement, v)?,
             (None, None) => return None,
         };
-        let servers = v.see(facts.all::<Server>())?;
-        let nodes = v.see(facts.all::<Node>())?;
-        let behind = nodes.iter().filter(|node| may_be_target(node));
-        let behind = behind.filter_map(|node| Some((node, machines::server_of(node, servers)?)));
+        let behind = v.see(facts.machines())?.filter(|(node, _)| may_be_target(node));
         let known = behind.filter(|(_, server)| !server.location.network_zone.is_empty());
         let (inside, outside): (Vec<_>, Vec<_>) = known.partition(|(_, s)| s.location.network_zone == *zone);
         if zone.is_empty() {

@@ -11,7 +11,6 @@ use super::load_balancer_has_targets::Eligible;
 use super::targets::{Port, Scene};
 use crate::domain::ccm_network::{self, CcmNetwork};
 use crate::domain::hccm::{self, Ccm, load_balancer_of};
-use crate::domain::machines::server_of;
 use crate::domain::names::some;
 use crate::facts::hetzner::{Firewall, LoadBalancer, Network, Server};
 use crate::facts::kubernetes::{EndpointSlice, Node, Service};
@@ -110,21 +109,18 @@ fn behind_firewall(scene: &Scene) -> Option<Finding> {
 
 /// A node that can only be reached privately, and a Service that is told to go to public addresses.
 fn without_ipv4(facts: &Facts, ccm: &Ccm, service: &Service, v: &mut Verdict) -> Known<Option<Finding>> {
-    let servers = facts.all::<Server>()?;
     let eligible = Eligible::of(service);
-    let lacks = |node: &&Node| {
-        eligible.is(node) == Some(true)
-            && server_of(node, servers).is_some_and(|server| server.public_net.ipv4.is_none())
-    };
-    let nodes: Vec<&Node> = facts.all::<Node>()?.iter().filter(lacks).collect();
-    if nodes.is_empty() {
+    let private = facts.machines()?.filter(|(_, server)| server.public_net.ipv4.is_none());
+    let private: Vec<(&Node, &Server)> =
+        private.filter(|(node, _)| eligible.is(node) == Some(true)).collect();
+    if private.is_empty() {
         return Ok(None);
     }
-    let private = ccm.is_on(service, "use-private-ip", "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP");
-    if v.see(private) != Some(false) {
+    let wants_private = ccm.is_on(service, "use-private-ip", "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP");
+    if v.see(wants_private) != Some(false) {
         return Ok(None);
     }
-    let names: Vec<&str> = nodes.iter().map(|node| node.name()).collect();
+    let names: Vec<&str> = private.iter().map(|(node, _)| node.name()).collect();
     let path = service.reference().path();
     let says = format!("Service {path} wants public addresses, and {} has no public IPv4", some(&names));
     let mut finding = Finding::new(service, says)
@@ -133,11 +129,8 @@ fn without_ipv4(facts: &Facts, ccm: &Ccm, service: &Service, v: &mut Verdict) ->
         .because("Hetzner refuses such a target (missing_ipv4), and the controller then adds no further one.")
         .shows(service, "metadata.annotations['load-balancer.hetzner.cloud/use-private-ip']");
     finding = ccm.shown(finding, "HCLOUD_LOAD_BALANCERS_USE_PRIVATE_IP");
-    for node in &nodes {
-        finding = finding.relates(*node);
-        if let Some(server) = server_of(node, servers) {
-            finding = finding.shows(server, "public_net.ipv4");
-        }
+    for (node, server) in &private {
+        finding = finding.relates(*node).shows(*server, "public_net.ipv4");
     }
     let (namespace, name) =
         (service.metadata.namespace.as_deref().unwrap_or_default(), &*service.metadata.name);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::names::some;
 use super::targets::{Port, Scene};
+use crate::domain::names::some;
 use crate::facts::hetzner::{Firewall, Server};
 use crate::{Changes, Finding, Step};
 

@@ -2,9 +2,7 @@
 //! these requests on to metrics-server, which must be ready and must get through to the kubelets
 //! (kube-aggregator `pkg/apiserver/handler_proxy.go`, condition `Available`).
 
-use super::{
-    is_recent, kubelet_certificate_covers_node_ip, kubelet_certificate_expiry, node_initialized,
-};
+use super::{is_recent, kubelet_certificate_covers_node_ip, kubelet_certificate_expiry, node_initialized};
 use crate::facts::kubernetes::{APIService, Pod, condition};
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};

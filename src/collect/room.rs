@@ -1,6 +1,8 @@
 //! Memory for bodies: small ones at will, large ones in turns, so that a server that sends without end to every request does
 //! not take more than is known.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 
@@ -18,10 +20,35 @@ static LARGE_TURNS: Semaphore = Semaphore::const_new(1);
 /// Makes room in the buffer for so many bytes, in the steps for which turns are taken: a buffer that doubles would take twice
 /// the cap, and half as much again while it moves.
 pub fn grow(buffer: &mut Vec<u8>, bytes: usize, cap: usize) {
-    if bytes > buffer.capacity() {
-        let size = [STEP, SMALL, MIDDLE, cap].into_iter().find(|size| *size >= bytes).unwrap_or(bytes);
-        buffer.reserve_exact(size - buffer.len());
+    if bytes <= buffer.capacity() {
+        return;
     }
+    let size = [STEP, SMALL, MIDDLE, cap].into_iter().find(|size| *size >= bytes).unwrap_or(bytes);
+    if size == MIDDLE
+        && let Some(mut spare) = spares().pop()
+    {
+        spare.extend_from_slice(buffer);
+        *buffer = spare;
+        return;
+    }
+    buffer.reserve_exact(size - buffer.len());
+}
+
+/// Keeps a buffer of the middle size for the next page: each new one is memory that the system clears first.
+pub fn give_back(mut buffer: Vec<u8>) {
+    let mut spares = spares();
+    if buffer.capacity() == MIDDLE && spares.len() < MOST_SPARES {
+        buffer.clear();
+        spares.push(buffer);
+    }
+}
+
+/// As many as are read at the same time.
+const MOST_SPARES: usize = 4;
+static SPARES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn spares() -> MutexGuard<'static, Vec<Vec<u8>>> {
+    SPARES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The turns that one body has taken; given back when it is dropped. Whoever waits for the second kind has the first, so

@@ -38,8 +38,10 @@ pub fn run(plan: &Plan) -> usize {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("threads can be started").block_on(async {
         let (way, traffic) = (&plan.way, &plan.traffic);
-        let kubernetes = lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes, plan.compressed);
-        let hetzner = lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner, plan.compressed);
+        let kubernetes =
+            lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes, plan.compressed);
+        let hetzner =
+            lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner, plan.compressed);
         let shakes = async {
             if plan.handshakes {
                 shake_hands(&way.cluster_ca, &traffic.handshakes).await;

@@ -42,6 +42,9 @@ impl Kind for Event {
     fn reference(&self) -> ObjectRef {
         self.metadata.reference("Event")
     }
+    fn slim(&mut self) {
+        self.metadata.uid = Text::default();
+    }
 }
 
 impl Event {

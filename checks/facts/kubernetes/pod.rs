@@ -161,6 +161,10 @@ impl Kind for Pod {
     fn reference(&self) -> ObjectRef {
         self.metadata.reference("Pod")
     }
+    fn slim(&mut self) {
+        self.metadata.uid = Text::default();
+        self.metadata.owner_references.iter_mut().for_each(|owner| owner.uid = Text::default());
+    }
 }
 
 impl Pod {

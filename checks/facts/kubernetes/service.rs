@@ -48,15 +48,12 @@ wire! { "camelCase"
     }
 
     pub struct Endpoint {
-        pub addresses: Vec<Text>,
         pub conditions: EndpointConditions,
         pub node_name: Text,
     }
 
     pub struct EndpointConditions {
         pub ready: Option<bool>,
-        pub serving: Option<bool>,
-        pub terminating: Option<bool>,
     }
 }
 
@@ -74,6 +71,9 @@ impl Kind for EndpointSlice {
     );
     fn reference(&self) -> ObjectRef {
         self.metadata.reference("EndpointSlice")
+    }
+    fn slim(&mut self) {
+        self.metadata.uid = Text::default();
     }
 }
 

@@ -1,5 +1,6 @@
 //! One request and its answer.
 
+use std::mem::take;
 use std::time::Duration;
 
 use http::{Response, StatusCode};
@@ -14,7 +15,7 @@ use crate::collect::budget::{BODY_CAP, Came, LONGEST_PAUSE, Trouble, with_retrie
 use crate::collect::guard::Get;
 use crate::collect::kubelet::takes_connections;
 use crate::collect::plainly;
-use crate::collect::room::{Room, grow};
+use crate::collect::room::{Room, give_back, grow};
 
 /// Of an error's body, and of a version, no more is read than this.
 const SMALL_CAP: usize = 64 * 1024;
@@ -28,6 +29,12 @@ pub(super) struct Answer {
     after: Option<Duration>,
     /// Given back when the body is.
     _room: Room,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        give_back(take(&mut self.body));
+    }
 }
 
 /// A `metav1.Status`, as far as it is read.

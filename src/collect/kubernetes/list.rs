@@ -110,10 +110,10 @@ impl Kubernetes {
         let path = need_path(need, version);
         let malformed = |what: &str| Trouble::new(Why::Malformed, format!("GET {path} {what}"));
         let twice = || malformed("shows the same objects on several pages");
-        let mut pages = Vec::new();
+        let (mut whole, mut pages, mut shown) = (need.join(Vec::new()), 0, 0);
         let (mut firsts, mut empty) = (HashSet::new(), 0);
         let mut flight = Flight::new(self, need, version);
-        while pages.len() < MOST_PAGES {
+        while pages < MOST_PAGES {
             let (after, fetched) = flight.next().await;
             let page = match fetched? {
                 Fetched::Page(page) => page,
@@ -140,10 +140,11 @@ impl Kubernetes {
             if empty > MOST_EMPTY {
                 return Err(malformed("gives empty pages, and always a next one"));
             }
-            pages.push(page.items);
+            pages += 1;
+            shown += need.len(&page.items);
+            need.append(&mut whole, page.items);
             let Some(token) = page.next else {
-                let shown: usize = pages.iter().map(|page| need.len(page)).sum();
-                let part = need.join(pages);
+                let part = need.join(vec![whole]);
                 // Pages are of one moment: what stands on two of them stands where another object should be.
                 let whole = need.len(&part) == shown;
                 return Ok(if whole { Pass::All(part) } else { Pass::Expired(twice()) });

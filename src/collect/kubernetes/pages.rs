@@ -3,6 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::future::pending;
+use std::mem::take;
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
@@ -172,13 +173,13 @@ impl Kubernetes {
                 true
             }
         };
-        let answer = self.ask_looking(&get, look).await?;
+        let mut answer = self.ask_looking(&get, look).await?;
         match answer.status {
             StatusCode::OK if !answer.whole => return Ok(Fetched::TooLarge),
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => {
                 let (trouble, status) = (answer.trouble(&get), answer.status());
-                return Ok(Fetched::Absent(Absence { trouble, status, body: answer.body }));
+                return Ok(Fetched::Absent(Absence { trouble, status, body: take(&mut answer.body) }));
             }
             StatusCode::GONE if after.is_some() => {
                 let what = format!("{} changes faster than it can be read: {}", asked(&get), answer.line());

@@ -65,7 +65,8 @@ impl Baseline {
                 ));
             }
             // Another certificate in its place may lack nothing.
-            let replaced = is_of_the_fault(cell.who, check.code) && matches!(cell.fault, Fault::Certificate(_));
+            let replaced =
+                is_of_the_fault(cell.who, check.code) && matches!(cell.fault, Fault::Certificate(_));
             if before == "found" && !matches!(now.as_str(), "found" | "unknown") && !replaced {
                 object(format!("{} was found and is {now}", check.code));
             }

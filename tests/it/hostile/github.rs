@@ -15,6 +15,10 @@ pub fn only_our_elements(text: &str) -> Result<(), String> {
                     return Err(format!("{tag:?}"));
                 }
                 code |= matches!(tag, Tag::CodeBlock(_));
+                // A list inside of an item begins on a line of its own.
+                if !matches!(tag, Tag::Strong) {
+                    plain.push('\n');
+                }
             }
             Event::End(end) => {
                 if matches!(end, pulldown_cmark::TagEnd::CodeBlock) {

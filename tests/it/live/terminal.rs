@@ -36,7 +36,10 @@ fn the_shell_completes_codes_slugs_areas_and_clusters() {
     assert_eq!(completed(&["kairos-doctor", "--only", "KD30"]), codes);
     assert_eq!(completed(&["kairos-doctor", "check", "--skip", "KD30"]), codes);
     assert_eq!(completed(&["kairos-doctor", "explain", "KD30"]), codes);
-    assert_eq!(completed(&["kairos-doctor", "explain", "kubelet-certificate-c"]), ["kubelet-certificate-covers-node-ip"]);
+    assert_eq!(
+        completed(&["kairos-doctor", "explain", "kubelet-certificate-c"]),
+        ["kubelet-certificate-covers-node-ip"]
+    );
     assert_eq!(completed(&["kairos-doctor", "--only", "cloud-c"]), ["cloud-controller"]);
     assert_eq!(completed(&["kairos-doctor", "demo", "field"]), ["field-report"]);
     // what is completed is taken

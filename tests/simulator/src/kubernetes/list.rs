@@ -96,7 +96,8 @@ pub(crate) fn written(list: &Value, custom: bool) -> String {
     if custom {
         return format!("{list}\n");
     }
-    let fields = ["kind", "apiVersion", "metadata", "items"].map(|field| format!("\"{field}\":{}", list[field]));
+    let fields =
+        ["kind", "apiVersion", "metadata", "items"].map(|field| format!("\"{field}\":{}", list[field]));
     format!("{{{}}}\n", fields.join(","))
 }
 
