@@ -60,6 +60,8 @@ pub fn sentence(text: &str, place: Place) -> String {
         }
     }
     close(&mut words, &mut span, place);
+    // Of code with nothing in it nothing is left, and four spaces at the beginning of a line are code themselves.
+    words.retain(|word| !word.is_empty());
     words.join(" ")
 }
 
@@ -219,6 +221,7 @@ mod tests {
             assert!(out.starts_with('`') && marks(&out).0.ends_with('`'), "{out}");
         }
         assert_eq!(sentence("1. one", Place::Prose), "1\\. one");
+        assert_eq!(sentence("`` `` `` `` a", Place::Prose), "a");
         assert_eq!(code("a|b", Place::Cell), "`a¦b`");
         assert_eq!(code("``a`", Place::Prose), "``` ``a` ```");
         assert_eq!(sentence("<b>a</b> x", Place::Html), "<code>&lt;b&gt;a&lt;/b&gt;</code> x");
