@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 
 use crate::domain::addresses::host_port;
-use crate::facts::kubelet::Kubelet;
+use crate::domain::k3s;
+use crate::facts::kubelet::{Certificate, Kubelet};
 use crate::facts::kubernetes::Node;
 use crate::facts::{Facts, Gap, Kind, Known, Why};
 use crate::remedies::node_ip;
-use crate::{Check, Finding, Severity, Verdict};
+use crate::{Changes, Check, Finding, Severity, Step, Verdict};
 
 pub const CHECK: Check = Check {
     code: "KD112",
@@ -26,8 +27,10 @@ pub const CHECK: Check = Check {
 };
 
 const DAY: i64 = 86_400;
-/// So long before its end a certificate is worth a word. It lasts for a year, and every start of k3s makes a new one.
+/// So long before its end a certificate is worth a word. k3s makes it for a year, at every start.
 const NEAR_DAYS: i64 = 30;
+/// Where certificates are made for a shorter time, the last twelfth of it: that of a year is about the same.
+const NEAR_PART: i64 = 12;
 /// Clocks differ a little, and a certificate that was made just now is fine.
 const CLOCK_SECONDS: i64 = 300;
 
@@ -50,6 +53,13 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         }
     }
     Ok(())
+}
+
+/// Seconds before its end from which on a certificate is worth a word.
+fn near(certificate: &Certificate) -> i64 {
+    let (begin, end) = (certificate.not_before.0, certificate.not_after.0);
+    let lasts = begin.zip(end).map(|(begin, end)| end.as_second() - begin.as_second());
+    lasts.map_or(NEAR_DAYS * DAY, |lasts| (lasts / NEAR_PART).min(NEAR_DAYS * DAY))
 }
 
 fn unseen(node: &Node, shakes: &[&Kubelet]) -> Gap {
@@ -83,23 +93,36 @@ fn tell(facts: &Facts, node: &Node, shake: &Kubelet) -> Option<Finding> {
         }
         (_, Some(wait)) if wait > CLOCK_SECONDS => {
             let says = format!("the kubelet certificate of node {name} is not valid yet: a clock is wrong");
-            let because = "It was made by a server whose clock is ahead of this machine's. Where the API server's clock agrees \
-                           with this one, kubectl logs, exec and top fail for this node.";
+            let because = "The clock of the server that signed it is ahead of this machine's, or this one is behind. Where the \
+                           API server's clock agrees with this one, kubectl logs, exec and top fail for this node.";
             (Finding::new(node, says).discriminator("not-yet").because(because), "certificate.notBefore")
         }
-        (Some(past), _) if -past < NEAR_DAYS * DAY => {
+        (Some(past), _) if -past < near(certificate) => {
             let says = format!("the kubelet certificate of node {name} expires in {} d", -past / DAY);
             let mut finding = Finding::new(node, says)
                 .discriminator("near")
                 .severity(Severity::Warning)
                 .predicted()
-                .because("From then on kubectl logs, exec and top fail for this node. k3s makes a new one only when it starts.");
+                .because("From then on kubectl logs, exec and top fail for this node, unless the kubelet gets a new one before.");
             finding.deadline = certificate.not_after.0;
             (finding, "certificate.notAfter")
         }
         _ => return None,
     };
-    let finding = finding.shows(shake, shown).step(node_ip::restart(node));
+    let finding = finding.shows(shake, shown);
+    // A new one would be of the same clock.
+    let finding = match finding.discriminator {
+        Some("not-yet") => finding.step(Step::decide(
+            "which clock is wrong: compare `timedatectl` on the servers with this machine's; a node whose certificate is of a \
+             wrong clock gets a new one when its k3s is restarted after that",
+        )),
+        _ if k3s::runs_on(node) => finding.step(node_ip::restart(node)),
+        _ => finding.step(Step::kubectl(
+            Changes::Nothing,
+            "a kubelet that asks for its certificate waits where its request is pending: approve it if the node is yours",
+            &["get", "csr"],
+        )),
+    };
     let raw = format!("/api/v1/nodes/{name}/proxy/healthz");
     Some(finding.verify_kubectl(&["get", "--raw", &raw], "ok"))
 }

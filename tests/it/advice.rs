@@ -12,6 +12,10 @@ pub const ADVICE: &[Advice] = &[
         &["127.0.0.203, its ExternalIP", "90-node-external-ip.yaml"],
         &["90-node-ip.yaml"],
     ),
+    // a new certificate of the same clock is no better
+    ("kd112/clock", "KD112/Node/k3#not-yet", &["timedatectl"], &["systemctl restart"]),
+    ("kd112/expired", "KD112/Node/k3#expired", &["sudo systemctl restart k3s-agent"], &["csr"]),
+    ("kd112/not-k3s", "KD112/Node/k3#expired", &["csr"], &["systemctl restart"]),
     (
         "kd304/port-gone",
         "KD304/Service/kube-system/traefik#stale-port",
