@@ -54,8 +54,7 @@ impl Facts {
     pub fn machines(&self) -> Known<impl Iterator<Item = (&Node, &Server)>> {
         let (servers, nodes) = (self.all::<Server>()?, self.all::<Node>()?);
         let pairs = self.index.machines.get_or_init(|| {
-            let places: HashMap<i64, usize> =
-                servers.iter().enumerate().rev().map(|(at, server)| (server.id, at)).collect();
+            let places = self.server_places(servers);
             let pair = |(at, node)| Some((at, places[&server_of(node, servers)?.id]));
             nodes.iter().enumerate().filter_map(pair).collect()
         });
@@ -68,11 +67,13 @@ impl Facts {
     /// The gap of servers.
     pub fn server(&self, id: i64) -> Known<Option<&Server>> {
         let all = self.all::<Server>()?;
-        let index = self
-            .index
-            .servers
-            .get_or_init(|| all.iter().enumerate().rev().map(|(at, server)| (server.id, at)).collect());
-        Ok(index.get(&id).map(|at| &all[*at]))
+        Ok(self.server_places(all).get(&id).map(|at| &all[*at]))
+    }
+
+    /// By ID; of two the first one.
+    fn server_places(&self, all: &[Server]) -> &HashMap<i64, usize> {
+        let places = || all.iter().enumerate().rev().map(|(at, server)| (server.id, at)).collect();
+        self.index.servers.get_or_init(places)
     }
 
     /// The pods that are the cloud controller's by `is_it`, which has to be the same at every call.

@@ -113,6 +113,7 @@ pub struct Facts {
     parts: BTreeMap<&'static str, Known<Part>>,
     /// Whose project it is, once somebody asked: all nodes and servers are compared for it.
     project: OnceLock<Known<Project>>,
+    /// Where things stand, once somebody asked.
     index: Arc<Index>,
 }
 

@@ -2,7 +2,6 @@
 
 use std::borrow::Borrow;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
@@ -53,32 +52,18 @@ impl Text {
         Text(mask(clean).into())
     }
 
-    /// The same, in one place with others of the same words: for the keys of labels, which are few and on every object.
+    /// The same, sharing memory where the same words were read shortly before: keys of labels, and the images, owners and
+    /// namespaces of one application's pods, which follow each other.
     pub fn shared(raw: &str) -> Text {
-        KNOWN.with_borrow_mut(|known| {
-            if let Some(text) = known.get(raw) {
-                return text.clone();
-            }
-            let text = Text::new(raw);
-            if known.len() < MOST_KNOWN {
-                known.insert(text.clone());
-            }
-            text
-        })
-    }
-
-    /// The same, sharing memory where the same words were read shortly before: images, owners and namespaces of the pods of
-    /// one application follow each other.
-    fn read(raw: &str) -> Text {
         if !(IN_PLACE + 1..=LONGEST_SHARED).contains(&raw.len()) {
             return Text::new(raw);
         }
         RECENT.with_borrow_mut(|recent| {
             let mut hasher = DefaultHasher::new();
             raw.hash(&mut hasher);
-            let at = hasher.finish() as usize % MOST_KNOWN;
+            let at = hasher.finish() as usize % MOST_RECENT;
             if recent.is_empty() {
-                recent.resize(MOST_KNOWN, Text::default());
+                recent.resize(MOST_RECENT, Text::default());
             }
             if recent[at] != *raw {
                 recent[at] = Text::new(raw);
@@ -97,11 +82,10 @@ const IN_PLACE: usize = 15;
 /// Longer ones are messages, which nobody repeats.
 const LONGEST_SHARED: usize = 256;
 
-/// Far more than there are keys on the lists; a server that makes up keys must not fill the memory.
-const MOST_KNOWN: usize = 1024;
+/// So many of them are remembered, for each thread; a later one takes the place of an earlier one.
+const MOST_RECENT: usize = 1024;
 
 thread_local! {
-    static KNOWN: RefCell<HashSet<Text>> = RefCell::default();
     static RECENT: RefCell<Vec<Text>> = RefCell::default();
 }
 
@@ -248,7 +232,7 @@ impl<'de> Deserialize<'de> for Text {
                 f.write_str("text")
             }
             fn visit_str<E>(self, v: &str) -> Result<Text, E> {
-                Ok(Text::read(v))
+                Ok(Text::shared(v))
             }
         }
         d.deserialize_str(V)
