@@ -274,6 +274,14 @@ impl Finding {
         self
     }
 
+    /// Gives back memory that making it took: there may be thousands.
+    pub(crate) fn tighten(&mut self) {
+        self.related.shrink_to_fit();
+        self.evidence.shrink_to_fit();
+        self.steps.shrink_to_fit();
+        self.verify.shrink_to_fit();
+    }
+
     /// Where it takes place: the subject and everything walked through.
     pub fn places(&self) -> impl Iterator<Item = &ObjectRef> {
         std::iter::once(&self.subject).chain(&self.related)
@@ -283,7 +291,7 @@ impl Finding {
 fn evidence(object: &impl Kind, path: &str, time: Time) -> Evidence {
     let json = serde_json::to_value(object).expect("facts are plain data");
     let value = path::resolve(&json, path).map(Text::from);
-    Evidence { source: object.reference(), path: path.to_string(), value, time: time.0 }
+    Evidence { source: object.reference(), path: path.to_string(), value, time: time.get() }
 }
 
 /// What one run of one check gives.

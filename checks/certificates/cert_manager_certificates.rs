@@ -61,7 +61,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             v.findings.push(about_issuer(issuer));
         }
     }
-    for certificate in all.certificates.iter().filter(|c| c.metadata.deletion_timestamp.0.is_none()) {
+    for certificate in all.certificates.iter().filter(|c| c.metadata.deletion_timestamp.is_none()) {
         v.examined += 1;
         let Some(trouble) = trouble(facts, certificate) else { continue };
         let chain = all.chain(certificate);
@@ -303,7 +303,7 @@ fn finish(mut finding: Finding, facts: &Facts, certificate: &Certificate, troubl
     if left.is_some_and(|days| days < 0) || status.not_after.is_before(facts.now.into()) {
         finding.severity = Some(Severity::Critical);
     }
-    if let Some(end) = status.not_after.0 {
+    if let Some(end) = status.not_after.get() {
         finding.deadline = Some(finding.deadline.map_or(end, |other| other.min(end)));
     }
     let get = ["get", "certificate.cert-manager.io", name, "-n", namespace];

@@ -95,7 +95,7 @@ fn tell(facts: &Facts, certificate: &Certificate, users: &[&LoadBalancer], by: &
             .because("It is served until it expires, then every client refuses it.")
             .shows(certificate, "status.renewal")
             .shows(certificate, "not_valid_after");
-        finding.deadline = certificate.not_valid_after.0;
+        finding.deadline = certificate.not_valid_after.get();
         let urgent = left.is_none_or(|days| days < URGENT_DAYS);
         if urgent { finding } else { finding.severity(Severity::Error) }
     };

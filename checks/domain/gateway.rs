@@ -32,7 +32,7 @@ impl<'a> Route<'a> {
         let grpc = v.see(facts.all::<GRPCRoute>()).unwrap_or_default();
         let mut all: Vec<Route> = http.iter().map(Route::Http).collect();
         all.extend(grpc.iter().map(Route::Grpc));
-        all.retain(|route| route.meta().deletion_timestamp.0.is_none());
+        all.retain(|route| route.meta().deletion_timestamp.is_none());
         all
     }
 

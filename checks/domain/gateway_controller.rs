@@ -125,7 +125,7 @@ impl<'a> Controller<'a> {
             .iter()
             .filter(|pod| pod.metadata.namespace == *namespace)
             .filter(|pod| named(&pod.spec).is_some_and(|container| Some(&container.name) == name))
-            .filter(|pod| !pod.is_over() && pod.metadata.deletion_timestamp.0.is_none())
+            .filter(|pod| !pod.is_over() && pod.metadata.deletion_timestamp.is_none())
             .collect();
         pods.sort_by_key(|pod| (!pod.is_ready(), pod.metadata.creation_timestamp, pod.reference()));
         let spec = pods.first().map_or(workload.spec(), |pod| &pod.spec);

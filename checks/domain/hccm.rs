@@ -340,7 +340,7 @@ pub fn speaker(pods: &[Pod]) -> Option<(&Pod, &Container)> {
     let alive = |pod: &&Pod| {
         pod.metadata.namespace.as_deref() == Some("kube-system")
             && !pod.is_over()
-            && pod.metadata.deletion_timestamp.0.is_none()
+            && pod.metadata.deletion_timestamp.is_none()
             && !pod.spec.node_name.is_empty()
     };
     let all = pods.iter().filter(alive).filter_map(|pod| Some((pod, container_of(&pod.spec)?)));
@@ -383,7 +383,7 @@ pub fn version_numbers(tag: &str) -> Option<(u64, u64, u64)> {
 /// The gap of pods.
 pub fn pods(facts: &Facts) -> Known<Vec<(&Pod, &Container)>> {
     let all = facts.controllers(|pod| {
-        let alive = pod.metadata.deletion_timestamp.0.is_none() && !pod.is_over();
+        let alive = pod.metadata.deletion_timestamp.is_none() && !pod.is_over();
         alive && container_of(&pod.spec).is_some()
     })?;
     let mut ours: Vec<_> = all.filter_map(|pod| Some((pod, container_of(&pod.spec)?))).collect();

@@ -178,7 +178,7 @@ pub fn lines(raw: &str) -> Vec<LogLine> {
             Some((time, text)) if time.parse::<jiff::Timestamp>().is_ok() => (time.parse().ok(), text),
             _ => (None, line),
         };
-        LogLine { time: Time(time), text: message(text) }
+        LogLine { time: time.into(), text: message(text) }
     };
     raw.lines().map(line).collect()
 }

@@ -135,7 +135,7 @@ fn ways(facts: &Facts) -> Known<Vec<Way>> {
     let nodes = facts.all::<Node>().unwrap_or_default();
     let places: HashMap<&str, usize> = nodes.iter().enumerate().map(|(i, node)| (node.name(), i)).collect();
     let wanted = |service: &&Service| {
-        service.spec.r#type == "LoadBalancer" && service.metadata.deletion_timestamp.0.is_none()
+        service.spec.r#type == "LoadBalancer" && service.metadata.deletion_timestamp.is_none()
     };
     let way = |service: &Service| {
         let ingress = service.status.load_balancer.ingress.iter();

@@ -75,7 +75,9 @@ fn causes(found: &[Found]) -> Vec<BTreeSet<usize>> {
     let mut by_code: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut by_subject: HashMap<(&str, &ObjectRef), Vec<usize>> = HashMap::new();
     let mut by_place: HashMap<(&str, &ObjectRef), Vec<usize>> = HashMap::new();
-    for (i, (check, finding)) in found.iter().enumerate() {
+    let asked_for: HashSet<&str> =
+        found.iter().flat_map(|(check, _)| check.caused_by).map(|cause| cause.code).collect();
+    for (i, (check, finding)) in found.iter().enumerate().filter(|(_, (c, _))| asked_for.contains(c.code)) {
         by_code.entry(check.code).or_default().push(i);
         by_subject.entry((check.code, &finding.subject)).or_default().push(i);
         for place in finding.places() {

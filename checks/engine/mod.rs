@@ -4,6 +4,9 @@ mod fold;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 
 use jiff::Timestamp;
 
@@ -85,6 +88,9 @@ pub struct Hidden {
     pub hides: Vec<&'static str>,
 }
 
+/// More of them would wait for the longest check.
+const MOST_THREADS: usize = 4;
+
 /// Judges `facts` by `checks`. The order of `checks` does not matter.
 pub fn run(facts: &Facts, checks: &[&'static Check]) -> Report {
     let mut checks = checks.to_vec();
@@ -92,8 +98,8 @@ pub fn run(facts: &Facts, checks: &[&'static Check]) -> Report {
     let mut found = Vec::new();
     let mut checked = Vec::new();
     let mut gaps: BTreeMap<Gap, BTreeSet<&'static str>> = BTreeMap::new();
-    for check in checks {
-        let verdict = judge(facts, check);
+    let verdicts = judge_all(facts, &checks);
+    for (check, verdict) in checks.into_iter().zip(verdicts) {
         checked.push(status_of(check, &verdict));
         for gap in verdict.gaps {
             gaps.entry(gap).or_default().insert(check.code);
@@ -115,6 +121,26 @@ pub fn run(facts: &Facts, checks: &[&'static Check]) -> Report {
     }
 }
 
+/// What each check says, in their order. On a large cluster that takes as long as reading a third of it, so all cores do it.
+fn judge_all(facts: &Facts, checks: &[&'static Check]) -> Vec<Verdict> {
+    let verdicts: Vec<OnceLock<Verdict>> = checks.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(at) = Some(next.fetch_add(1, Relaxed)).filter(|at| *at < checks.len()) {
+            verdicts[at].get_or_init(|| judge(facts, checks[at]));
+        }
+    };
+    let helpers = thread::available_parallelism().map_or(0, |cores| cores.get().min(MOST_THREADS) - 1);
+    thread::scope(|scope| {
+        for _ in 0..helpers {
+            // Where no more threads can be had, this one does it alone.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    verdicts.into_iter().map(|verdict| verdict.into_inner().expect("each had its turn")).collect()
+}
+
 /// What one check says, on its own: with nothing but its declared needs, and a panic turned into a gap.
 pub fn judge(facts: &Facts, check: &'static Check) -> Verdict {
     let facts = facts.only(check.needs);
@@ -132,6 +158,7 @@ pub fn judge(facts: &Facts, check: &'static Check) -> Verdict {
         let gap = Gap::new(check.slug, Why::Malformed, detail);
         Verdict { gaps: vec![gap], ..Verdict::default() }
     });
+    verdict.findings.iter_mut().for_each(Finding::tighten);
     verdict.gaps.sort();
     verdict.gaps.dedup();
     verdict

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::Hash;
 use std::ops::Deref;
 
 use ecow::EcoString;
@@ -59,9 +59,7 @@ impl Text {
             return Text::new(raw);
         }
         RECENT.with_borrow_mut(|recent| {
-            let mut hasher = DefaultHasher::new();
-            raw.hash(&mut hasher);
-            let at = hasher.finish() as usize % MOST_RECENT;
+            let at = place(raw.as_bytes());
             if recent.is_empty() {
                 recent.resize(MOST_RECENT, Text::default());
             }
@@ -84,6 +82,18 @@ const LONGEST_SHARED: usize = 256;
 
 /// So many of them are remembered, for each thread; a later one takes the place of an earlier one.
 const MOST_RECENT: usize = 1024;
+
+/// Where a text of eight bytes or more is remembered. That two of them meet there costs no more than their memory, so this
+/// need not be hard to guess: it looks at the length, and at both ends.
+fn place(raw: &[u8]) -> usize {
+    let word = |bytes: Option<&[u8; 8]>| u64::from_le_bytes(bytes.copied().unwrap_or_default());
+    let (first, last) = (word(raw.first_chunk()), word(raw.last_chunk()));
+    let middle = word(raw[raw.len() / 2..].first_chunk());
+    let mixed = [last, middle, raw.len() as u64]
+        .into_iter()
+        .fold(first, |mixed, word| (mixed ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23));
+    (mixed >> 32) as usize % MOST_RECENT
+}
 
 thread_local! {
     static RECENT: RefCell<Vec<Text>> = RefCell::default();

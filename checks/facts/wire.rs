@@ -1,6 +1,7 @@
 //! How slim structs meet the wire: absent and null are the default, unknown fields are dropped.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -72,9 +73,16 @@ macro_rules! kept_by_key {
 pub(crate) use {kept_by_key, wire};
 
 /// Text as it stands in the answer, where nothing in it is escaped: most of it is looked at and dropped.
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Raw<'a>(#[serde(borrow)] pub Cow<'a, str>);
+
+impl Raw<'_> {
+    /// The point in time that it tells, if it does.
+    pub fn time(&self) -> Time {
+        self.0.parse::<Timestamp>().ok().into()
+    }
+}
 
 /// A map of text in the order of its keys. A tree takes 376 bytes for a single label, and nearly every object has one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -122,6 +130,7 @@ pub trait Field {
     fn tighten(&mut self) {}
 }
 impl Field for Text {}
+impl Field for Raw<'_> {}
 impl Field for Time {}
 impl Field for bool {}
 impl Field for i64 {}
@@ -148,28 +157,69 @@ pub fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// A point in time as the API wrote it; unreadable is the same as absent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(pub Option<Timestamp>);
+///
+/// Every object has some: it takes half of what an optional timestamp does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time {
+    /// The seconds, in two words, so that no space is left between a time and what stands beside it.
+    high: i32,
+    low: u32,
+    /// Of the same sign as the seconds.
+    nanoseconds: i32,
+}
+
+/// Earlier than any timestamp there is.
+const NO_TIME: Time = Time { high: i32::MIN, low: 0, nanoseconds: 0 };
 
 impl Time {
+    pub fn get(self) -> Option<Timestamp> {
+        let seconds = i64::from(self.high) << 32 | i64::from(self.low);
+        if self.is_none() { None } else { Timestamp::new(seconds, self.nanoseconds).ok() }
+    }
+
+    pub fn is_none(self) -> bool {
+        self == NO_TIME
+    }
+
+    pub fn is_some(self) -> bool {
+        !self.is_none()
+    }
+
     /// Whole seconds from this time to `now`; `None` when the time is not known.
     pub fn seconds_until(self, now: Timestamp) -> Option<i64> {
-        self.0.map(|t| now.as_second() - t.as_second())
+        self.get().map(|t| now.as_second() - t.as_second())
     }
 
     /// Both are known, and this one is earlier.
     pub fn is_before(self, other: Time) -> bool {
-        matches!((self.0, other.0), (Some(a), Some(b)) if a < b)
+        self.is_some() && other.is_some() && self < other
+    }
+}
+impl Default for Time {
+    fn default() -> Time {
+        NO_TIME
+    }
+}
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
     }
 }
 impl From<Timestamp> for Time {
     fn from(t: Timestamp) -> Time {
-        Time(Some(t))
+        let seconds = t.as_second();
+        let high = i32::try_from(seconds >> 32).expect("calendars end long before");
+        Time { high, low: seconds as u32, nanoseconds: t.subsec_nanosecond() }
+    }
+}
+impl From<Option<Timestamp>> for Time {
+    fn from(t: Option<Timestamp>) -> Time {
+        t.map(Time::from).unwrap_or_default()
     }
 }
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
+        match self.get() {
             Some(t) => s.collect_str(&t),
             None => s.serialize_none(),
         }
@@ -177,7 +227,31 @@ impl Serialize for Time {
 }
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        let Raw(text) = Raw::deserialize(d)?;
-        Ok(Time(text.parse().ok()))
+        Ok(Raw::deserialize(d)?.time())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_what_it_was_made_of_and_keeps_its_order() {
+        let times = [
+            Timestamp::MIN.to_string(),
+            "1901-12-13T20:45:51.5Z".into(),
+            "1969-12-31T23:59:58.25Z".into(),
+            "1969-12-31T23:59:59.75Z".into(),
+            "1970-01-01T00:00:00Z".into(),
+            "2026-11-20T07:02:12.418201337Z".into(),
+            "2106-02-07T06:28:16Z".into(),
+            "9999-12-30T22:00:00Z".into(),
+        ];
+        let times = times.map(|time| time.parse::<Timestamp>().unwrap());
+        assert!(times.is_sorted());
+        let kept = times.map(Time::from);
+        assert_eq!(kept.map(|time| time.get().unwrap()), times);
+        assert!(kept.is_sorted() && Time::default() < kept[0]);
+        assert_eq!((Time::default().get(), size_of::<Time>()), (None, 12));
     }
 }

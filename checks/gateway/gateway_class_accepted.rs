@@ -54,7 +54,7 @@ fn of_its_chart(cause: &Finding, effect: &Finding) -> bool {
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let gateways: Vec<&Gateway> =
-        facts.all::<Gateway>()?.iter().filter(|g| g.metadata.deletion_timestamp.0.is_none()).collect();
+        facts.all::<Gateway>()?.iter().filter(|g| g.metadata.deletion_timestamp.is_none()).collect();
     let mut judged: Vec<&str> = Vec::new();
     for gateway in &gateways {
         v.examined += 1;

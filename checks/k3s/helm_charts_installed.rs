@@ -47,7 +47,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     for chart in charts {
         v.examined += 1;
         let managed = chart.metadata.annotation(UNMANAGED).is_none() && !chart.spec.chart.is_empty();
-        if !managed || chart.metadata.deletion_timestamp.0.is_some() {
+        if !managed || chart.metadata.deletion_timestamp.is_some() {
             continue;
         }
         let config = configs.iter().find(|config| config.reference().path() == chart.reference().path());
@@ -136,7 +136,7 @@ impl<'a> Install<'a> {
                     .owner_references
                     .iter()
                     .any(|o| o.kind == "Job" && o.name == self.job.metadata.name)
-                && pod.metadata.deletion_timestamp.0.is_none()
+                && pod.metadata.deletion_timestamp.is_none()
         };
         let newest = pods
             .iter()

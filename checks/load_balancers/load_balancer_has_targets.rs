@@ -109,7 +109,7 @@ impl Eligible {
 
     /// `None` when that hangs on a label that is not read.
     pub fn is(&self, node: &Node) -> Option<bool> {
-        if node.metadata.deletion_timestamp.0.is_some()
+        if node.metadata.deletion_timestamp.is_some()
             || node.is_excluded_from_load_balancers()
             || node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler")
         {

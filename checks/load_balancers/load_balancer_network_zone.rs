@@ -157,7 +157,7 @@ fn may_be_target(node: &Node) -> bool {
     let excluded = node.metadata.label("node.kubernetes.io/exclude-from-external-load-balancers");
     let excluded = excluded.is_some_and(|value| !["0", "f", "F", "false", "False", "FALSE"].contains(&value));
     let going = node.spec.taints.iter().any(|taint| taint.key == "ToBeDeletedByClusterAutoscaler");
-    !excluded && !going && node.metadata.deletion_timestamp.0.is_none()
+    !excluded && !going && node.metadata.deletion_timestamp.is_none()
 }
 
 /// Load balancers attach to subnets of the cloud, not to those of dedicated servers.

@@ -42,7 +42,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let sets: Vec<&DaemonSet> = facts
         .all::<DaemonSet>()?
         .iter()
-        .filter(|set| set.metadata.label(OF_SERVICE).is_some() && set.metadata.deletion_timestamp.0.is_none())
+        .filter(|set| set.metadata.label(OF_SERVICE).is_some() && set.metadata.deletion_timestamp.is_none())
         .collect();
     let leaves_it_on =
         |node: &&&Node| k3s::has_args(node) && !k3s::disabled(node).iter().any(|item| item == "servicelb");

@@ -57,7 +57,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
 
 /// Seconds before its end from which on a certificate is worth a word.
 fn near(certificate: &Certificate) -> i64 {
-    let (begin, end) = (certificate.not_before.0, certificate.not_after.0);
+    let (begin, end) = (certificate.not_before.get(), certificate.not_after.get());
     let lasts = begin.zip(end).map(|(begin, end)| end.as_second() - begin.as_second());
     lasts.map_or(NEAR_DAYS * DAY, |lasts| (lasts / NEAR_PART).min(NEAR_DAYS * DAY))
 }
@@ -104,7 +104,7 @@ fn tell(facts: &Facts, node: &Node, shake: &Kubelet) -> Option<Finding> {
                 .severity(Severity::Warning)
                 .predicted()
                 .because("From then on kubectl logs, exec and top fail for this node, unless the kubelet gets a new one before.");
-            finding.deadline = certificate.not_after.0;
+            finding.deadline = certificate.not_after.get();
             (finding, "certificate.notAfter")
         }
         _ => return None,

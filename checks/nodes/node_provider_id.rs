@@ -40,7 +40,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
         v.examined += 1;
         let Some(wrong) = Wrong::of(node, machines.as_ref()) else { continue };
         // An autoscaler makes and deletes servers while the lists are read, one after the other.
-        let passing = is_new(node, facts) || node.metadata.deletion_timestamp.0.is_some();
+        let passing = is_new(node, facts) || node.metadata.deletion_timestamp.is_some();
         if passing && matches!(wrong, Wrong::Gone(None)) {
             continue;
         }

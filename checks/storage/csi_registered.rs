@@ -114,7 +114,7 @@ fn wants_driver(node: &Node) -> bool {
     node.is_cloud()
         && !node.spec.unschedulable
         && node.metadata.label("instance.hetzner.cloud/is-root-server") != Some("true")
-        && node.metadata.deletion_timestamp.0.is_none()
+        && node.metadata.deletion_timestamp.is_none()
 }
 
 /// A node on which no volume can be mounted.
@@ -140,7 +140,7 @@ impl<'a> Scene<'a> {
         let owned = move |pod: &&Pod| {
             is_driver(&pod.spec)
                 && pod.metadata.namespace.as_deref() == namespace
-                && pod.metadata.deletion_timestamp.0.is_none()
+                && pod.metadata.deletion_timestamp.is_none()
                 && !pod.is_over()
                 && match kind {
                     "DaemonSet" => {

@@ -40,7 +40,7 @@ fn local_storage_was_to_go(cause: &Finding, effect: &Finding) -> bool {
 }
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
-    let alive = |class: &&StorageClass| class.metadata.deletion_timestamp.0.is_none();
+    let alive = |class: &&StorageClass| class.metadata.deletion_timestamp.is_none();
     let classes: Vec<&StorageClass> = facts.all::<StorageClass>()?.iter().filter(alive).collect();
     v.examined += classes.len();
     let mut defaults: Vec<&StorageClass> = classes.iter().copied().filter(|c| is_default(c)).collect();

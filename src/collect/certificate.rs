@@ -32,12 +32,14 @@ pub fn certificate(der: &[u8]) -> Option<Certificate> {
         _ => None,
     });
     let (dns, ips) = (dns_names.by_ref().take(MOST_NAMES), ip_addresses.by_ref().take(MOST_NAMES));
-    let (dns, ips) = (dns.map(Text::new).collect(), ips.map(|ip| Text::from(ip.to_string())).collect());
+    // A node shows the same one at each of its addresses.
+    let dns: Vec<Text> = dns.map(Text::shared).collect();
+    let ips: Vec<Text> = ips.map(|ip| Text::shared(&ip.to_string())).collect();
     Some(Certificate {
         subject: common_name(parsed.subject()),
         issuer: common_name(parsed.issuer()),
-        dns_names: dns,
-        ip_addresses: ips,
+        dns_names: exactly(dns),
+        ip_addresses: exactly(ips),
         more_names: (dns_names.count() + ip_addresses.count()) as i64,
         not_before: time(parsed.validity().not_before),
         not_after: time(parsed.validity().not_after),
@@ -67,7 +69,7 @@ pub fn pem_certificates(pem: &str) -> Vec<CertificateDer<'static>> {
 }
 
 fn common_name(name: &X509Name) -> Text {
-    name.iter_common_name().next().and_then(|cn| cn.as_str().ok()).map(Text::new).unwrap_or_default()
+    name.iter_common_name().next().and_then(|cn| cn.as_str().ok()).map(Text::shared).unwrap_or_default()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -75,8 +77,14 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
+/// There may be thousands of certificates, each with few names.
+fn exactly(mut names: Vec<Text>) -> Vec<Text> {
+    names.shrink_to_fit();
+    names
+}
+
 fn time(time: ASN1Time) -> Time {
-    Time(Timestamp::from_second(time.timestamp()).ok())
+    Timestamp::from_second(time.timestamp()).ok().into()
 }
 
 /// SHA-256, by way of the one crypto provider in the tree.

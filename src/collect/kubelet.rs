@@ -239,8 +239,8 @@ impl Recorder {
             return Err("no cluster certificate authority is known".into());
         }
         let second = |time: Option<jiff::Timestamp>| time.and_then(|t| u64::try_from(t.as_second()).ok());
-        let first = leaf.and_then(|leaf| second(leaf.not_before.0)).unwrap_or(0);
-        let last = leaf.and_then(|leaf| second(leaf.not_after.0)).unwrap_or(u64::MAX);
+        let first = leaf.and_then(|leaf| second(leaf.not_before.get())).unwrap_or(0);
+        let last = leaf.and_then(|leaf| second(leaf.not_after.get())).unwrap_or(u64::MAX);
         let at = Duration::from_secs(now.as_secs().min(last).max(first));
         let parsed = ParsedCertificate::try_from(der).map_err(|e| e.to_string())?;
         let algorithms = self.provider.signature_verification_algorithms.all;

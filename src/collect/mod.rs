@@ -170,6 +170,12 @@ async fn read_cluster(
     };
     let needs = plan.needs.iter().filter(|need| need.source() == "kubernetes" && !is_made(need));
     let lists = needs.map(async |need| (*need, list(need).await));
+    let lists = async {
+        let all = join_all(lists).await;
+        // The handshakes may take longer.
+        room::clear();
+        all
+    };
     let input = async |need: &'static Need| match plan.needs.contains(&need) {
         true => list(need).await,
         false => Err(not_asked(need)),
@@ -186,8 +192,7 @@ async fn read_cluster(
             false => None,
         }
     };
-    let (lists, kubelets, controller, authority) =
-        join4(join_all(lists), kubelets, controller, api.cluster_ca()).await;
+    let (lists, kubelets, controller, authority) = join4(lists, kubelets, controller, api.cluster_ca()).await;
     let mut all = lists;
     let mut put = |key: &Need, part: Known<Part>| {
         if let Some(need) = plan.needs.iter().find(|need| ***need == *key) {

@@ -43,6 +43,12 @@ pub fn give_back(mut buffer: Vec<u8>) {
     }
 }
 
+/// Gives the kept buffers back to the system, when all lists are read.
+pub fn clear() {
+    spares().clear();
+    spares().shrink_to_fit();
+}
+
 /// As many as are read at the same time.
 const MOST_SPARES: usize = 4;
 static SPARES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());

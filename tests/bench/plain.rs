@@ -53,8 +53,7 @@ pub fn run(plan: &Plan) -> usize {
 }
 
 async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], compressed: bool) -> usize {
-    let client = Client::builder().tls_backend_preconfigured(tls(ca)).gzip(compressed);
-    let client = client.build().expect("a client");
+    let client = client(ca, compressed);
     let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
     for target in targets {
         let path = target.split('?').next().unwrap_or_default();
@@ -80,6 +79,11 @@ async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], compre
     };
     let lists = join_all(lists.into_iter().map(|(_, pages)| list(pages))).await;
     lists.into_iter().map(|bytes| bytes.expect("no list panics")).sum()
+}
+
+/// A client that trusts that authority.
+pub fn client(ca: &str, compressed: bool) -> Client {
+    Client::builder().tls_backend_preconfigured(tls(ca)).gzip(compressed).build().expect("a client")
 }
 
 /// A whole handshake with each kubelet, with the ordinary verification, by the name that all of them have.

@@ -1,4 +1,5 @@
-//! How the doctor's cost grows with the cluster: `cargo bench --bench scale -- [--write] [--runs 5] [NODES …]`.
+//! How the doctor's cost grows with the cluster: `cargo bench --profile dist --bench scale -- [--real] [--write] [--runs 5]
+//! [NODES …]`; in the profile of what is shipped.
 //!
 //! Nothing here is a timed test: it measures and prints a table; `--write` puts it into `docs/benchmark.md`. Beside the
 //! doctor stands what nobody could do faster: plain GETs of exactly the same paths.
@@ -12,6 +13,7 @@
 mod cluster;
 mod measured;
 mod plain;
+mod real;
 mod served;
 mod table;
 
@@ -21,6 +23,8 @@ use served::{Served, Traffic};
 use table::{Row, table};
 
 const SIZES: [usize; 5] = [1, 10, 100, 1000, 5000];
+/// A real server takes minutes to be filled.
+const REAL_SIZES: [usize; 3] = [10, 1000, 5000];
 const RUNS: usize = 5;
 const DOCTOR: &str = env!("CARGO_BIN_EXE_kairos-doctor");
 
@@ -41,15 +45,23 @@ fn main() {
 }
 
 fn bench(args: &[String]) {
-    let (mut sizes, mut runs, mut write) = (Vec::new(), RUNS, false);
+    let (mut sizes, mut runs, mut write, mut real) = (Vec::new(), RUNS, false, false);
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--bench" => {}
             "--write" => write = true,
+            "--real" => real = true,
             "--runs" => runs = args.next().and_then(|n| n.parse().ok()).expect("--runs takes a number"),
             size => sizes.push(size.parse().unwrap_or_else(|_| panic!("`{size}` is no number of nodes"))),
         }
+    }
+    if real {
+        let sizes = if sizes.is_empty() { &REAL_SIZES } else { &*sizes };
+        if let Some(rows) = real::bench(sizes, runs.max(1)) {
+            publish(&real::table(&rows, runs), "docs/benchmark-real.md", write);
+        }
+        return;
     }
     if sizes.is_empty() {
         sizes = SIZES.to_vec();
@@ -70,10 +82,13 @@ fn bench(args: &[String]) {
         rows.push(compare(served, nodes, kind, runs.max(1)));
         eprintln!("{}", rows.last().expect("it was just added"));
     }
-    let text = table(&rows, runs);
+    publish(&table(&rows, runs), "docs/benchmark.md", write);
+}
+
+fn publish(text: &str, page: &str, write: bool) {
     print!("{text}");
     if write {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmark.md");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
         std::fs::write(path, text).expect("docs/ can be written");
     }
 }

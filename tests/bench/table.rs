@@ -28,12 +28,12 @@ pub struct Row {
 const HEAD: &str = "\
 # What a run costs
 
-Made by `cargo bench --bench scale -- --write`, on generated clusters: for each node 10 pods, 2 Services with EndpointSlice
+Made by `cargo bench --profile dist --bench scale -- --write`, of the program as it is shipped, on generated clusters: for each node 10 pods, 2 Services with EndpointSlice
 and Deployment, and 4 warnings; the first 2,000 nodes are Hetzner servers, the others dedicated ones; a load balancer for each 25
 nodes. With 5,000 nodes that is 50,000 pods, 10,000 Services (200 of type LoadBalancer), 20,000 events and 2,000 servers. Every
 object is as heavy as real ones are. The simulator serves it over TLS from another process of the same machine, its answers
 made and compressed beforehand; so there is no network in these figures, and no time in which a server thinks: what is hidden
-behind both with a real server stands here in full.
+behind both with a real server stands here in full; [benchmark-real.md](benchmark-real.md) has the figures against one.
 
 - *plain*: a client with the same TLS stack that asks for exactly the paths that the doctor asked for, all lists at once,
   the pages of a list one after the other as their tokens allow no other way, unpacks the answers and throws them away

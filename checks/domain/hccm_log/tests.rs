@@ -30,7 +30,7 @@ fn of_a_log_only_known_lines_are_kept() {
         ]
     );
     let first = &kept(lines(START))[0];
-    assert_eq!(first.time.0, Some("2026-11-23T08:59:58.000000001Z".parse().unwrap()));
+    assert_eq!(first.time.get(), Some("2026-11-23T08:59:58.000000001Z".parse().unwrap()));
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Event {
         let series = self.series.as_ref().map(|s| s.last_observed_time).unwrap_or_default();
         [self.last_timestamp, series, self.event_time, self.metadata.creation_timestamp]
             .into_iter()
-            .find(|time| time.0.is_some())
+            .find(|time| time.is_some())
             .unwrap_or_default()
     }
 

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::wire::{Field, wire};
+use super::super::wire::{Field, Raw, lenient, wire};
 use super::super::{Kind, Need, Resource, Text, Time};
 use super::meta::{Condition, Meta};
 use super::sanitise;
@@ -97,16 +97,51 @@ wire! { "camelCase"
     }
 }
 
-/// The conditions that tell something of a pod besides its containers; the others follow from those two or say the same.
+/// Whether it is ready, and why it has no node: the other conditions follow from those two or say the same. Of the five that
+/// every pod has, one is kept of most.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct PodConditions(pub Vec<Condition>);
 
 impl<'de> Deserialize<'de> for PodConditions {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<PodConditions, D::Error> {
-        let mut all = Vec::<Condition>::deserialize(d)?;
-        all.retain(|condition| matches!(&*condition.r#type, "PodScheduled" | "Ready"));
-        Ok(PodConditions(all))
+        let all = Vec::<RawCondition>::deserialize(d)?;
+        let told = |condition: &&RawCondition| match &*Text::new(&condition.r#type.0) {
+            "Ready" => true,
+            "PodScheduled" => Text::new(&condition.status.0) != "True",
+            _ => false,
+        };
+        Ok(PodConditions(all.iter().filter(told).map(RawCondition::cleaned).collect()))
+    }
+}
+
+/// A condition as it stands in the answer.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawCondition<'a> {
+    #[serde(borrow, deserialize_with = "lenient")]
+    r#type: Raw<'a>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    status: Raw<'a>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    reason: Raw<'a>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    message: Raw<'a>,
+    #[serde(borrow, deserialize_with = "lenient")]
+    last_transition_time: Raw<'a>,
+    observed_generation: Option<i64>,
+}
+
+impl RawCondition<'_> {
+    fn cleaned(&self) -> Condition {
+        Condition {
+            r#type: Text::new(&self.r#type.0),
+            status: Text::new(&self.status.0),
+            reason: Text::new(&self.reason.0),
+            message: Text::new(&self.message.0),
+            last_transition_time: self.last_transition_time.time(),
+            observed_generation: self.observed_generation,
+        }
     }
 }
 
@@ -123,13 +158,29 @@ pub struct Env(pub Vec<EnvVar>);
 
 impl<'de> Deserialize<'de> for Env {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Env, D::Error> {
-        let mut all = Vec::<EnvVar>::deserialize(d)?;
-        all.retain(|var| sanitise::keeps_variable(&var.name));
-        for var in &mut all {
-            var.value = var.value.take().and_then(|value| sanitise::variable(&var.name, &value));
-        }
-        Ok(Env(all))
+        let all = Vec::<RawVar>::deserialize(d)?;
+        let kept = |var: RawVar| {
+            // Cleaned before it is judged, so that what was kept would be kept again.
+            let name = Text::shared(&var.name.0);
+            sanitise::keeps_variable(&name).then(|| EnvVar {
+                value: var.value.and_then(|value| sanitise::variable(&name, &Text::new(&value.0))),
+                name,
+                value_from: var.value_from,
+            })
+        };
+        Ok(Env(all.into_iter().filter_map(kept).collect()))
     }
+}
+
+/// A variable as it stands in the answer: most are dropped.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RawVar<'a> {
+    #[serde(borrow, deserialize_with = "lenient")]
+    name: Raw<'a>,
+    #[serde(borrow)]
+    value: Option<Raw<'a>>,
+    value_from: Option<EnvSource>,
 }
 
 /// Arguments by flag: see `sanitise`.
@@ -139,8 +190,8 @@ pub struct Args(pub Vec<Text>);
 
 impl<'de> Deserialize<'de> for Args {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Args, D::Error> {
-        let all = Vec::<String>::deserialize(d)?;
-        Ok(Args(sanitise::args(&all)))
+        let all = Vec::<Raw>::deserialize(d)?;
+        Ok(Args(sanitise::args(all.iter().map(|Raw(arg)| &**arg))))
     }
 }
 
@@ -173,7 +224,7 @@ impl Pod {
     }
 
     pub fn is_ready(&self) -> bool {
-        self.metadata.deletion_timestamp.0.is_none()
+        self.metadata.deletion_timestamp.is_none()
             && self.condition("Ready").is_some_and(|c| c.status == "True")
     }
 

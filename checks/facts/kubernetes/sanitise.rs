@@ -172,11 +172,11 @@ pub fn keeps_variable(name: &str) -> bool {
 }
 
 /// The arguments of which a flag is known, in their order. A flag that is not known keeps its place but not its value.
-pub fn args(all: &[String]) -> Vec<Text> {
+pub fn args<'a>(all: impl Iterator<Item = &'a str>) -> Vec<Text> {
     let mut kept = Vec::new();
     let mut flag_before = None;
     // Cleaned before they are judged, so that what was kept would be kept again.
-    let all: Vec<Text> = all.iter().map(|arg| Text::new(arg)).collect();
+    let all: Vec<Text> = all.map(Text::shared).collect();
     for arg in all.iter().map(Text::as_str) {
         let Some(flag) = arg.strip_prefix("--") else {
             // the value of a flag that was given as two arguments, or a command such as `server`
@@ -191,7 +191,7 @@ pub fn args(all: &[String]) -> Vec<Text> {
         };
         match flag.split_once('=') {
             Some((name, value)) => {
-                kept.push(Text::new(&format!("--{name}={}", value_of(name, value))));
+                kept.push(Text::shared(&format!("--{name}={}", value_of(name, value))));
                 flag_before = None;
             }
             None => {
@@ -224,7 +224,7 @@ fn is_traefik_flag(flag: &str) -> bool {
 
 fn node_args(json: &str) -> String {
     match serde_json::from_str::<Vec<String>>(json) {
-        Ok(all) => serde_json::to_string(&args(&all)).unwrap_or_default(),
+        Ok(all) => serde_json::to_string(&args(all.iter().map(String::as_str))).unwrap_or_default(),
         Err(_) => String::new(),
     }
 }
@@ -233,22 +233,21 @@ fn node_args(json: &str) -> String {
 mod tests {
     use super::*;
 
-    fn words(line: &str) -> Vec<String> {
-        line.split(' ').map(str::to_string).collect()
+    fn words(line: &str) -> impl Iterator<Item = &str> {
+        line.split(' ')
     }
 
     #[test]
     fn a_secret_in_an_unlisted_flag_is_dropped_in_either_form() {
-        let kept = args(&words(
-            "server --token s3cr3t --node-ip 127.0.0.2 --datastore-endpoint=postgres://u:p@h/db",
-        ));
+        let kept =
+            args(words("server --token s3cr3t --node-ip 127.0.0.2 --datastore-endpoint=postgres://u:p@h/db"));
         let line = kept.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" ");
         assert_eq!(line, "server --token ******** --node-ip 127.0.0.2 --datastore-endpoint=********");
     }
 
     #[test]
     fn of_traefik_only_the_listeners_and_the_gateway_provider_are_kept() {
-        let kept = args(&words(
+        let kept = args(words(
             "--entryPoints.web.address=:8000/tcp --providers.kubernetesgateway --certificatesresolvers.le.acme.email=a@b \
              --entryPoints.web.http.middlewares=s3cr3t --providers.kubernetesgateway.statusaddress.service.name=traefik",
         ));

@@ -82,7 +82,7 @@ impl Service {
     pub fn wants_load_balancer(&self) -> bool {
         self.spec.r#type == "LoadBalancer"
             && self.spec.load_balancer_class.is_none()
-            && self.metadata.deletion_timestamp.0.is_none()
+            && self.metadata.deletion_timestamp.is_none()
     }
 
     /// An address or a host name stands in its status.

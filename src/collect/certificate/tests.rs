@@ -26,8 +26,8 @@ fn names_addresses_and_dates_are_read() {
     assert_eq!(read.issuer, "system:node:worker-1");
     assert_eq!(read.dns_names, ["worker-1"]);
     assert_eq!(read.ip_addresses, ["10.0.0.2", "2001:db8::1"]);
-    assert_eq!(read.not_before.0, Some("2025-01-02T00:00:00Z".parse().unwrap()));
-    assert_eq!(read.not_after.0, Some("2026-03-04T00:00:00Z".parse().unwrap()));
+    assert_eq!(read.not_before.get(), Some("2025-01-02T00:00:00Z".parse().unwrap()));
+    assert_eq!(read.not_after.get(), Some("2026-03-04T00:00:00Z".parse().unwrap()));
     assert_eq!(read.fingerprint.len(), 64);
 }
 
@@ -47,7 +47,7 @@ fn names_are_capped_and_far_dates_do_no_harm() {
     let read = certificate(made.der()).unwrap();
     assert_eq!((read.dns_names.len(), read.more_names), (MOST_NAMES, 200 - MOST_NAMES as i64));
     assert!(read.covered().ends_with("n6, n7 and 192 more"), "{}", read.covered());
-    assert!(read.not_after.0.is_some());
+    assert!(read.not_after.is_some());
 }
 
 #[test]

@@ -196,7 +196,7 @@ async fn neither_name_nor_date_takes_the_trust() {
         let (port, _) = kubelet("127.0.0.3", config(vec![leaf.clone()], &key, None, false)).await;
         let item = one("127.0.0.3", port, &roots).await;
         assert!(item.trusted, "{item:?}");
-        let ends = item.certificate.unwrap().not_after.0.unwrap();
+        let ends = item.certificate.unwrap().not_after.get().unwrap();
         assert_eq!(ends.to_string(), format!("{to}-01-01T00:00:00Z"));
         let other = Authority::new("ca");
         assert!(!one("127.0.0.3", port, &[other.root]).await.trusted, "an old date hides no foreign chain");

@@ -109,7 +109,7 @@ fn targets<'a>(pods: &'a [Pod], nodes: &'a [Node], wanted: &[&str]) -> Vec<(&'a 
 fn is_candidate(pod: &Pod) -> bool {
     pod.metadata.namespace.as_deref() == Some(namespace())
         && pod.is_running()
-        && pod.metadata.deletion_timestamp.0.is_none()
+        && pod.metadata.deletion_timestamp.is_none()
         && pod.metadata.label("app.kubernetes.io/name") != Some("kairos-doctor")
         && container(pod).is_some()
 }

@@ -51,8 +51,13 @@ fn the_manifests_are_admitted_and_nothing_stronger_is() {
     let test = "deploy::the_manifests_are_admitted_and_nothing_stronger_is";
     let Some(assets) = server::assets(test) else { return };
     let authority = Authority::of(&Fixture::named("healthy/hcm-only-1").unwrap().bundle()).unwrap();
-    let server =
-        Server::start(Setup { assets, context: "deploy", authority: &authority, known_to_kubelets: false });
+    let server = Server::start(Setup {
+        assets,
+        context: "deploy",
+        authority: &authority,
+        known_to_kubelets: false,
+        more: &[],
+    });
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy");
     let built = server.kubectl(&["kustomize", folder.to_str().unwrap()]);
     let create = ["--warnings-as-errors", "create", "--validate=strict", "-f", "-"];

@@ -55,8 +55,13 @@ impl Real {
         let authority = Authority::of(&bundle).expect("an authority");
         let context = bundle["context"].as_str().expect("fixtures have a context").to_string();
         let known_to_kubelets = kubelets == Kubelets::KnowTheApiServer;
-        let server =
-            Server::start(Setup { assets, context: &context, authority: &authority, known_to_kubelets });
+        let server = Server::start(Setup {
+            assets,
+            context: &context,
+            authority: &authority,
+            known_to_kubelets,
+            more: &[],
+        });
         server.kubectl(&["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/rbac.yaml")]);
         let recorded = &bundle["parts"]["customresourcedefinitions"];
         definitions::define(&server, &objects::custom_groups(&bundle), recorded);

@@ -36,8 +36,13 @@ fn published_definitions_admit_every_custom_resource() {
     let samples = samples();
     assert!(samples.values().any(|of_kind| !of_kind.is_empty()), "no fixture has a custom resource");
     let authority = Authority::of(&Fixture::named("healthy/hcm-only-1").unwrap().bundle()).unwrap();
-    let server =
-        Server::start(Setup { assets, context: "schemas", authority: &authority, known_to_kubelets: false });
+    let server = Server::start(Setup {
+        assets,
+        context: "schemas",
+        authority: &authority,
+        known_to_kubelets: false,
+        more: &[],
+    });
     let namespaces: BTreeSet<&str> =
         samples.values().flatten().filter_map(|s| s.object["metadata"]["namespace"].as_str()).collect();
     for namespace in namespaces {

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 
 /// How long anything here may take; a busy machine needs a few seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
-const ADMIN: &str = "admin-of-this-test";
+/// The token of a user `admin` in `system:masters`.
+pub const ADMIN: &str = "admin-of-this-test";
 
 /// One server at a time: each takes some hundred MB.
 static ONE: Mutex<()> = Mutex::new(());
@@ -49,6 +50,8 @@ pub struct Setup<'a> {
     pub authority: &'a Authority,
     /// Whether it shows the kubelets who it is.
     pub known_to_kubelets: bool,
+    /// Arguments of the API server besides.
+    pub more: &'a [String],
 }
 
 /// Running processes with their data; all gone when dropped.
@@ -109,6 +112,8 @@ impl Server {
         let etcd = format!("http://127.0.0.1:{clients}");
         let peer = format!("http://127.0.0.1:{peers}");
         let mut args = vec!["--name=default".into(), "--unsafe-no-fsync".into()];
+        // eight GB: each object is there once for each time it was written
+        args.push("--quota-backend-bytes=8589934592".into());
         args.push(format!("--data-dir={}", file("etcd")));
         for name in ["listen-client-urls", "advertise-client-urls"] {
             args.push(format!("--{name}={etcd}"));
@@ -151,6 +156,7 @@ impl Server {
             args.push(format!("--kubelet-client-certificate={}", file("kubelet-client.crt")));
             args.push(format!("--kubelet-client-key={}", file("kubelet-client.key")));
         }
+        args.extend_from_slice(setup.more);
         let log = folder.path().join("kube-apiserver.log");
         let api = Process::start(&setup.assets.join("kube-apiserver"), &args, &log);
 
@@ -178,9 +184,18 @@ impl Server {
         self.folder.path()
     }
 
+    /// `https://host:port`.
+    pub fn address(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    pub fn admin_kubeconfig(&self) -> PathBuf {
+        self.folder().join("admin.kubeconfig")
+    }
+
     /// Writes a kubeconfig for that token, and gives its path.
     pub fn write_kubeconfig(&self, name: &str, token: &str) -> PathBuf {
-        let cluster = json!({"server": format!("https://127.0.0.1:{}", self.port),
+        let cluster = json!({"server": self.address(),
             "certificate-authority-data": STANDARD.encode(&self.authority)});
         let config = json!({
             "apiVersion": "v1",
@@ -208,7 +223,7 @@ impl Server {
     pub fn try_kubectl(&self, args: &[&str], input: &str) -> Result<String, String> {
         let mut command = Command::new(self.assets.join("kubectl"));
         command.arg("--request-timeout=30s").args(args).env_clear();
-        command.env("KUBECONFIG", self.folder().join("admin.kubeconfig")).env("HOME", self.folder());
+        command.env("KUBECONFIG", self.admin_kubeconfig()).env("HOME", self.folder());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("kubectl starts");
         let mut stdin = child.stdin.take().expect("it is a pipe");

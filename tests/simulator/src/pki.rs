@@ -48,8 +48,8 @@ impl Names {
             subject: certificate.subject.to_string(),
             dns: certificate.dns_names.iter().map(ToString::to_string).collect(),
             ips: certificate.ip_addresses.iter().map(|text| ip(text)).collect::<Result<_, _>>()?,
-            not_before: certificate.not_before.0,
-            not_after: certificate.not_after.0,
+            not_before: certificate.not_before.get(),
+            not_after: certificate.not_after.get(),
         })
     }
 

@@ -75,7 +75,7 @@ impl PodLogs {
         let began = Some(self.now);
         write(began, &header('I', self.now, "flags.go:64", "FLAG: --cloud-provider=\"hcloud\""));
         for line in said {
-            let time = line.time.0;
+            let time = line.time.get();
             let at = time.unwrap_or(self.now);
             write(time, &header('I', at, "round_tripper.go:1", LOG_LINE));
             let level = if line.text.contains("could not be initialized") { 'F' } else { 'E' };

@@ -221,7 +221,7 @@ async fn certificates() {
     let expired = user(ours.sign((2020, 2021)));
     let server = tls_outcome(true, &ours, &trust(&ours.pem()), &expired, answers).await;
     assert_eq!(server.outcome, "client-certificate-expired", "{}", server.detail);
-    assert_eq!(server.client_not_after.0.unwrap().to_string(), "2021-01-01T00:00:00Z");
+    assert_eq!(server.client_not_after.get().unwrap().to_string(), "2021-01-01T00:00:00Z");
     // Kubernetes lets the handshake pass, and says 401.
     let refuses: fn(&str) -> Reply = |_| status(401, "Unauthorized", "Unauthorized");
     let server = tls_outcome(false, &ours, &trust(&ours.pem()), &expired, refuses).await;
