@@ -1,5 +1,7 @@
 //! What each fuzz target does with its bytes. A panic is a finding, whether the program's own or an assertion here.
 
+use std::sync::LazyLock;
+
 use kairos_doctor::collect::budget::excerpt;
 use kairos_doctor::collect::certificate as certificates;
 use kairos_doctor::fixture::Fixture;
@@ -14,7 +16,7 @@ use kairos_doctor_checks::{ALL, Act};
 use serde_json::{Value, json};
 
 use super::github::only_our_elements;
-use super::renderers::{diagnose, harmless, judged, shown, strings};
+use super::renderers::{diagnose, harmless, judged, shown_in, strings};
 use super::words;
 
 type Run = fn(&[u8]);
@@ -50,15 +52,12 @@ pub fn bundle(bytes: &[u8]) {
     }
 }
 
-/// A fixture with strings of its objects replaced or added to: which one, then for each edit the place (two bytes), what to do and
-/// how long (one byte), and the text.
+/// A fixture with strings of its objects replaced or added to: which one and in which form it is shown (one byte), then for
+/// each edit the place (two bytes), what to do and how long (one byte), and the text.
 pub fn leaves(bytes: &[u8]) {
     let Some((&which, mut edits)) = bytes.split_first() else { return };
-    let names: Vec<&str> = Fixture::names().collect();
-    // One byte does not reach them all; the incidents are what has most to say.
-    let incidents: Vec<&str> = names.iter().copied().filter(|name| name.starts_with("incidents/")).collect();
-    let name = incidents[usize::from(which) % incidents.len()];
-    let mut bundle = Fixture::named(name).expect("it is listed").bundle();
+    let which = usize::from(which);
+    let mut bundle = INCIDENTS[which % INCIDENTS.len()].clone();
     let mut all = Vec::new();
     strings_mut(&mut bundle["parts"], &mut all);
     while let [high, low, how, rest @ ..] = edits {
@@ -73,9 +72,15 @@ pub fn leaves(bytes: &[u8]) {
         edits = &rest[length..];
     }
     if let Ok(facts) = Facts::from_bundle(&bundle) {
-        none(shown(&facts));
+        none(shown_in(&facts, which / INCIDENTS.len()));
     }
 }
+
+/// One byte does not reach all fixtures; the incidents are what has most to say.
+static INCIDENTS: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let names = Fixture::names().filter(|name| name.starts_with("incidents/"));
+    names.map(|name| Fixture::named(name).expect("it is listed").bundle()).collect()
+});
 
 fn strings_mut<'a>(value: &'a mut Value, all: &mut Vec<&'a mut String>) {
     match value {

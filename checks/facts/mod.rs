@@ -10,6 +10,7 @@ pub mod kubernetes;
 mod need;
 pub mod path;
 mod replaced;
+mod shared;
 mod text;
 pub(crate) mod wire;
 
@@ -23,6 +24,7 @@ pub use bundle::{BundleError, FORMAT};
 pub use gap::{Gap, Known, Why};
 pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource};
 pub use replaced::Replaced;
+pub use shared::Shared;
 pub use text::{LONGEST, MASK, Text, is_hidden};
 pub use wire::Time;
 

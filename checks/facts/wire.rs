@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Text;
+use super::{Shared, Text};
 
 /// Declares slim structs in the shape the API uses. The struct is the allow-list: what is not named is never stored.
 /// Kubernetes (`camelCase`) leaves out what is empty; Hetzner (`snake_case`) always writes it, so that `false` is a value.
@@ -86,7 +86,7 @@ impl Raw<'_> {
 
 /// A map of text in the order of its keys. A tree takes 376 bytes for a single label, and nearly every object has one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pairs(Box<[(Text, Text)]>);
+pub struct Pairs(Shared<(Text, Text)>);
 
 impl Pairs {
     pub fn get(&self, key: &str) -> Option<&Text> {
@@ -114,7 +114,7 @@ impl FromIterator<(Text, Text)> for Pairs {
         all.reverse();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all.dedup_by(|later, kept| later.0 == kept.0);
-        Pairs(all.into_boxed_slice())
+        Pairs(all.into())
     }
 }
 
@@ -136,6 +136,7 @@ impl Field for bool {}
 impl Field for i64 {}
 impl Field for u16 {}
 impl<T> Field for Option<T> {}
+impl<T> Field for Shared<T> {}
 impl<T> Field for Vec<T> {
     /// A list grows by fours while it is read, and most lists inside an object have one item: in a cluster of thousands of
     /// pods that is a third of all memory.

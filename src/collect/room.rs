@@ -8,13 +8,13 @@ use tokio::task::yield_now;
 
 /// Bodies up to this size need no turn.
 pub const SMALL: usize = 512 * 1024;
-/// Bodies up to this size are read four at a time, larger ones one at a time.
+/// Bodies up to this size are read three at a time, larger ones one at a time.
 const MIDDLE: usize = 4 * 1024 * 1024;
 
 /// How much is read in one go.
 const STEP: usize = 64 * 1024;
 
-static MIDDLE_TURNS: Semaphore = Semaphore::const_new(4);
+static MIDDLE_TURNS: Semaphore = Semaphore::const_new(3);
 static LARGE_TURNS: Semaphore = Semaphore::const_new(1);
 
 /// Makes room in the buffer for so many bytes, in the steps for which turns are taken: a buffer that doubles would take twice
@@ -50,7 +50,7 @@ pub fn clear() {
 }
 
 /// As many as are read at the same time.
-const MOST_SPARES: usize = 4;
+const MOST_SPARES: usize = 3;
 static SPARES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 fn spares() -> MutexGuard<'static, Vec<Vec<u8>>> {

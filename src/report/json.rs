@@ -144,8 +144,10 @@ struct Finding {
     says: String,
     /// What follows from it, or how it comes about.
     because: Option<String>,
-    /// The object to repair first, then those it was found through.
+    /// The object to repair first, then those it was found through, of these 100 at most.
     subjects: Vec<Subject>,
+    /// What it rests on, 100 pieces at most: what is wrong with thousands of objects alike is seen at the first ones, and the
+    /// headline says how many there are.
     evidence: Vec<Evidence>,
     fix: Vec<Fix>,
     verify: Vec<Verify>,

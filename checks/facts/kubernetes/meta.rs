@@ -1,7 +1,7 @@
 //! Object metadata; labels and annotations by key, because anything can stand in the others.
 
 use super::super::wire::{kept_by_key, wire};
-use super::super::{Text, Time};
+use super::super::{Shared, Text, Time};
 use super::sanitise;
 use crate::ObjectRef;
 
@@ -15,7 +15,7 @@ wire! { "camelCase"
         pub deletion_timestamp: Time,
         pub labels: Labels,
         pub annotations: Annotations,
-        pub owner_references: Vec<OwnerReference>,
+        pub owner_references: Shared<OwnerReference>,
     }
 
     pub struct OwnerReference {

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::wire::{Field, Raw, lenient, wire};
-use super::super::{Kind, Need, Resource, Text, Time};
+use super::super::{Kind, Need, Resource, Shared, Text, Time};
 use super::meta::{Condition, Meta};
 use super::sanitise;
 use crate::ObjectRef;
@@ -17,7 +17,7 @@ wire! { "camelCase"
         pub node_name: Text,
         pub host_network: bool,
         pub service_account_name: Text,
-        pub containers: Vec<Container>,
+        pub containers: Shared<Container>,
     }
 
     pub struct Container {
@@ -214,7 +214,6 @@ impl Kind for Pod {
     }
     fn slim(&mut self) {
         self.metadata.uid = Text::default();
-        self.metadata.owner_references.iter_mut().for_each(|owner| owner.uid = Text::default());
     }
 }
 

@@ -61,6 +61,15 @@ pub fn shown(facts: &Facts) -> Vec<String> {
     wrong
 }
 
+/// One form of it alone, which is the quickest way to the checks.
+pub fn shown_in(facts: &Facts, form: usize) -> Vec<String> {
+    let report = engine::run(facts, ALL);
+    let mut wrong = judged(&report);
+    let (name, render, holds) = RENDERERS[form % RENDERERS.len()];
+    wrong.extend(holds(&render(&report, &view(&report))).err().map(|what| format!("{name}: {what}")));
+    wrong
+}
+
 /// The innermost places at which two documents differ first.
 fn differs<'a>(a: &'a Value, b: &'a Value) -> Option<(&'a Value, &'a Value)> {
     match (a, b) {
