@@ -160,9 +160,12 @@ pub struct Verify {
     pub expect: String,
 }
 
-/// So much evidence, and so many related objects, are kept of one finding: what is wrong with thousands of nodes alike is
-/// seen at the first ones, and the headline says how many there are.
-pub const MOST: usize = 100;
+/// So much evidence is kept of one finding: what is wrong with thousands of nodes alike is seen at the first ones, and the
+/// headline says how many there are.
+pub const MOST_EVIDENCE: usize = 50;
+
+/// And so many related objects, by which causes are found.
+pub const MOST_RELATED: usize = 100;
 
 /// One thing that is wrong. Its identity is the check's code, the subject and the discriminator, never the text.
 #[derive(Clone, Debug, PartialEq)]
@@ -220,7 +223,7 @@ impl Finding {
 
     /// The same with the time at which it was so.
     pub fn shows_at(mut self, object: &impl Kind, path: &str, time: Time) -> Finding {
-        if self.evidence.len() < MOST {
+        if self.evidence.len() < MOST_EVIDENCE {
             self.evidence.push(evidence(object, path, time));
         }
         self.relates(object)
@@ -233,7 +236,7 @@ impl Finding {
     }
 
     pub fn relates_to(mut self, object: ObjectRef) -> Finding {
-        if self.related.len() < MOST && object != self.subject && !self.related.contains(&object) {
+        if self.related.len() < MOST_RELATED && object != self.subject && !self.related.contains(&object) {
             self.related.push(object);
         }
         self
@@ -323,5 +326,25 @@ impl Verdict {
     ) -> Finding {
         let advised = remedy(finding.clone());
         self.see(advised).unwrap_or(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::kubernetes::Node;
+
+    #[test]
+    fn a_finding_about_thousands_of_nodes_keeps_the_first_ones() {
+        let node = |n: usize| {
+            let mut node = Node::default();
+            node.metadata.name = format!("k{n}").into();
+            node
+        };
+        let nodes = (0..5000).map(node);
+        let about = ObjectRef::new("Service", Some("edge"), "web");
+        let finding = nodes.fold(Finding::about(about, "says"), |finding, node| finding.shows(&node, "spec"));
+        assert_eq!((finding.evidence.len(), finding.related.len()), (50, 100));
+        assert_eq!((&*finding.evidence[0].source.name, &*finding.related[99].name), ("k0", "k99"));
     }
 }

@@ -146,7 +146,7 @@ struct Finding {
     because: Option<String>,
     /// The object to repair first, then those it was found through, of these 100 at most.
     subjects: Vec<Subject>,
-    /// What it rests on, 100 pieces at most: what is wrong with thousands of objects alike is seen at the first ones, and the
+    /// What it rests on, 50 pieces at most: what is wrong with thousands of objects alike is seen at the first ones, and the
     /// headline says how many there are.
     evidence: Vec<Evidence>,
     fix: Vec<Fix>,

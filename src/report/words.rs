@@ -52,9 +52,14 @@ pub fn duration(seconds: i64) -> String {
         s @ ..120 => format!("{s} s"),
         s @ 120..7200 => format!("{} min", s / 60),
         s @ 7200..172_800 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
+        s if s < MANY_DAYS => format!("{} d", s / 86_400),
+        // A number of seven digits would be a commit on GitHub.
+        s => format!("{} years", s / 31_556_952),
     }
 }
+
+/// In seconds: nobody counts more days than these.
+const MANY_DAYS: i64 = 100_000 * 86_400;
 
 /// When something was so, as seen from the moment at which the cluster was read.
 pub fn ago(time: Timestamp, now: Timestamp) -> String {
@@ -138,6 +143,13 @@ mod tests {
         assert_eq!(listed(&names, 3), "a, b and 2 more");
         assert_eq!(listed(&names, 1), "4 more");
         assert_eq!(listed(&names[..1], 3), "a");
+    }
+
+    #[test]
+    fn what_is_far_away_is_counted_in_years() {
+        let at = |time: &str| time.parse::<Timestamp>().unwrap();
+        assert_eq!(ago(at("2026-11-20T00:00:00Z"), at("2026-11-23T00:00:00Z")), "3 d ago");
+        assert_eq!(ago(at("9842-01-01T00:00:00Z"), at("2026-11-23T00:00:00Z")), "in 7815 years");
     }
 
     #[test]

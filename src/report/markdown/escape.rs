@@ -87,7 +87,8 @@ fn is_open(word: &str) -> bool {
 /// A word that is safe as it is; `None` when it belongs into a code span.
 fn plain(word: &str, place: Place) -> Option<String> {
     let scheme = word.to_lowercase();
-    if word.matches(':').count() > 1 || scheme.contains("mailto:") || scheme.contains("xmpp:") {
+    let links = ["mailto:", "xmpp:", "www."].iter().any(|sign| scheme.contains(sign));
+    if word.matches(':').count() > 1 || links {
         return None;
     }
     let core = word
@@ -193,6 +194,7 @@ mod tests {
             "GH-12",
             "https://x.example",
             "www.x.example",
+            "www.",
             "a@b.example",
             "Mailto:",
             "xmpp:",
