@@ -220,7 +220,8 @@ fn report() -> engine::Report {
 /// A snippet of YAML, given as JSON, says what it was made of.
 pub fn snippet(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
-    // A string is a file as it stands, and a number beyond 64 bits is another number in YAML.
+    // A string is a file as it stands, a number beyond 64 bits is another number in YAML, and a key of more than 1,024
+    // characters is none there (YAML 1.2.2, 7.4.3), nor is it one in Kubernetes.
     if value.is_string() || !small(&value) {
         return;
     }
@@ -233,7 +234,7 @@ fn small(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),
         Value::Array(items) => items.iter().all(small),
-        Value::Object(fields) => fields.values().all(small),
+        Value::Object(fields) => fields.iter().all(|(key, value)| key.len() <= 1000 && small(value)),
         _ => true,
     }
 }

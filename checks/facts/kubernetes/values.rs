@@ -175,9 +175,11 @@ fn keep(value: &Value, way: &mut Vec<String>) -> Option<Value> {
         Value::Object(fields) => {
             let mut kept = Map::new();
             for (key, value) in fields {
+                // Cleaned before it is judged, so that what was kept would be kept again.
+                let key = Text::new(key).to_string();
                 way.push(key.clone());
                 if let Some(value) = keep(value, way) {
-                    kept.insert(Text::new(key).to_string(), value);
+                    kept.insert(key, value);
                 }
                 way.pop();
             }
