@@ -105,11 +105,12 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
     doctor();
     let (mut of_doctor, mut of_gets, mut of_large, mut asked) = (vec![], vec![], vec![], 0);
     for _ in 0..rounds {
-        requests.new();
+        requests.since_last();
         served.traffic();
         of_doctor.push(doctor());
         // its tokens are of that moment, so each round asks its own
-        let traffic = Traffic { kubernetes: requests.new(), handshakes: Vec::new(), ..served.traffic() };
+        let traffic =
+            Traffic { kubernetes: requests.since_last(), handshakes: Vec::new(), ..served.traffic() };
         asked = traffic.kubernetes.len() + traffic.hetzner.len();
         of_gets.push(plain(&traffic, true));
         of_large.push(plain(&traffic, false));
@@ -139,7 +140,7 @@ struct Requests {
 
 impl Requests {
     /// The targets since the last call, in their order.
-    fn new(&mut self) -> Vec<String> {
+    fn since_last(&mut self) -> Vec<String> {
         // it is written when the answer has been
         sleep(Duration::from_millis(500));
         let text = fs::read_to_string(&self.log).unwrap_or_default();
