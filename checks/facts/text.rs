@@ -84,7 +84,7 @@ const LONGEST_SHARED: usize = 256;
 const MOST_RECENT: usize = 1024;
 
 /// Where a text of eight bytes or more is remembered. That two of them meet there costs no more than their memory, so this
-/// need not be hard to guess: it looks at the length, and at both ends.
+/// need not be hard to guess: it looks at the length, at both ends and at the middle.
 fn place(raw: &[u8]) -> usize {
     let word = |bytes: Option<&[u8; 8]>| u64::from_le_bytes(bytes.copied().unwrap_or_default());
     let (first, last) = (word(raw.first_chunk()), word(raw.last_chunk()));
