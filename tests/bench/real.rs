@@ -2,11 +2,12 @@
 //!
 //! `KUBEBUILDER_ASSETS` names the folder with `etcd`, `kube-apiserver` and `kubectl`. The Hetzner API is still the simulator's.
 
+#[path = "../it/real/demands.rs"]
+mod demands;
 #[allow(dead_code, reason = "the tests use all of it")]
 #[path = "../it/real/server.rs"]
 mod server;
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use kairos_doctor_checks::facts::{NEEDS, Origin, Resource};
-use kairos_doctor_simulator::{Authority, kind};
+use kairos_doctor_simulator::Authority;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -24,12 +25,16 @@ use crate::cluster::cluster;
 use crate::measured::{self, Run, median};
 use crate::plain::{Plan, client};
 use crate::served::{Served, Traffic, Way};
+use demands::{complete, install, takes_anything};
 use server::{Server, Setup, assets};
 
 /// Objects that are created at the same time.
 const AT_ONCE: usize = 64;
 /// Parts that a server has of its own, or makes.
 const OWN: &[&str] = &["apiservices", "cluster_ca", "customresourcedefinitions"];
+/// Gaps that are no list: logs, for which the server would have to ask kubelets, and Cilium's configuration, which is newer
+/// here than the agents that should have read it.
+const NO_LISTS: &[&str] = &["pods.log", "controller.log", "cilium_config"];
 const CONTEXT: &str = "real";
 
 /// One size.
@@ -91,7 +96,8 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
         ("SSL_CERT_FILE", hetzner_ca.to_str().expect("it is text")),
     ];
     // 3: nobody answers for the kubelets
-    let doctor = || measured::run(&[crate::DOCTOR, "--skip", "KD110,KD112"], &vars, 3);
+    let command = [crate::DOCTOR, "--skip", "KD110,KD112"];
+    let doctor = || measured::run(&command, &vars, 3);
     let mut requests = Requests { log, read: 0 };
     let this = std::env::current_exe().expect("this program has a path").display().to_string();
     let plain = |traffic: &Traffic, compressed: bool| {
@@ -101,8 +107,14 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
             .expect("there is room for a file");
         measured::run(&[&this, "plain", path.to_str().expect("it is text")], &[], 0)
     };
-    // once for the server's caches
-    doctor();
+    // once for the server's caches, and to see that all lists are read
+    let report = measured::run(&[&command[..], &["-o", "json"]].concat(), &vars, 3).out;
+    let report: Value = serde_json::from_str(&report).expect("it prints a report");
+    let gaps = report["gaps"].as_array().expect("a report has gaps");
+    assert!(
+        gaps.iter().all(|gap| gap["need"].as_str().is_some_and(|need| NO_LISTS.contains(&need))),
+        "{gaps:?}"
+    );
     let (mut of_doctor, mut of_gets, mut of_large, mut asked) = (vec![], vec![], vec![], 0);
     for _ in 0..rounds {
         requests.since_last();
@@ -170,7 +182,8 @@ fn load(server: &Server, authority: &Authority, bundle: &mut Value) -> usize {
         })
     };
     let is_there = |key: &str| bundle["parts"][key].as_array().is_some_and(|part| !part.is_empty());
-    define(server, needs().filter(|(key, r)| r.custom && is_there(key)).map(|(_, resource)| resource));
+    let custom = needs().filter(|(key, resource)| resource.custom && is_there(key));
+    install(server, &custom.map(|(_, resource)| takes_anything(&resource)).collect::<Vec<_>>());
     // first what others are in
     let mut ordered: Vec<(&str, Resource)> = needs().collect();
     ordered.sort_by_key(|(key, _)| *key != "namespaces");
@@ -190,26 +203,6 @@ fn load(server: &Server, authority: &Authority, bundle: &mut Value) -> usize {
     count
 }
 
-/// Definitions that take anything.
-fn define(server: &Server, custom: impl Iterator<Item = Resource>) {
-    let mut names = BTreeSet::new();
-    for resource in custom {
-        let name = format!("{}.{}", resource.plural, resource.group);
-        let (kind, namespaced) = kind(resource.plural).expect("every need has a kind");
-        let version = json!({"name": resource.versions[0], "served": true, "storage": true,
-            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}});
-        let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": name, "annotations": {"api-approved.kubernetes.io": "unapproved, of a benchmark"}},
-            "spec": {"group": resource.group, "scope": if namespaced { "Namespaced" } else { "Cluster" },
-                "names": {"plural": resource.plural, "kind": kind}, "versions": [version]}});
-        server.kubectl_with(&["create", "-f", "-"], &definition.to_string());
-        names.insert(name);
-    }
-    for name in names {
-        server.kubectl(&["wait", "--for=condition=Established", "crd", &name]);
-    }
-}
-
 struct To {
     client: Client,
     server: String,
@@ -226,12 +219,7 @@ impl To {
             }
             None => of_all,
         };
-        object["kind"] = kind(resource.plural).expect("every need has a kind").0.into();
-        object["apiVersion"] = if resource.group.is_empty() {
-            version.into()
-        } else {
-            format!("{}/{version}", resource.group).into()
-        };
+        object = complete(&resource, version, object);
         for field in ["resourceVersion", "uid"] {
             object["metadata"].as_object_mut().expect("every object has metadata").remove(field);
         }
@@ -241,17 +229,19 @@ impl To {
             spec.retain(|field, _| !matches!(field.as_str(), "clusterIP" | "clusterIPs"));
         }
         let name = object["metadata"]["name"].as_str().expect("every object has a name").to_string();
-        let made = self.send(self.client.post(format!("{}{path}", self.server)), &object).await;
+        let at = format!("{}{path}", self.server);
+        let made = self.send(self.client.post(&at), "application/json", &object).await;
         // some are there from the beginning
-        if made == StatusCode::CONFLICT || resource.custom || !object["status"].is_object() {
+        if made == StatusCode::CONFLICT || !object["status"].is_object() {
             return;
         }
-        let at = format!("{}{path}/{name}/status", self.server);
-        self.send(self.client.put(at), &object).await;
+        let status = json!({"status": object["status"].take()});
+        let at = format!("{at}/{name}/status");
+        self.send(self.client.patch(at), "application/merge-patch+json", &status).await;
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder, object: &Value) -> StatusCode {
-        let request = request.bearer_auth(server::ADMIN).header("Content-Type", "application/json");
+    async fn send(&self, request: reqwest::RequestBuilder, form: &str, object: &Value) -> StatusCode {
+        let request = request.bearer_auth(server::ADMIN).header("Content-Type", form);
         let answer = request.body(object.to_string()).send().await.expect("it is answered");
         let status = answer.status();
         if !status.is_success() && status != StatusCode::CONFLICT {

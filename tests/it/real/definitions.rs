@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use kairos_doctor_checks::facts::{NEEDS, Origin, Resource};
-use kairos_doctor_simulator::kind;
 use serde_json::{Value, json};
 
-use super::objects::documents;
+use super::demands::{install, named, takes_anything};
 use super::server::{Server, folder_of};
 
 /// Custom resources for which no release in `tests/crds/fetch` has a definition, as `<plural>.<group>`.
@@ -75,11 +74,6 @@ pub fn custom() -> Vec<Resource> {
     NEEDS.iter().filter_map(|need| resource(&need.from)).filter(|r| seen.insert(named(r))).collect()
 }
 
-/// `<plural>.<group>`, as definitions and kubectl name resources.
-pub fn named(resource: &Resource) -> String {
-    format!("{}.{}", resource.plural, resource.group).trim_end_matches('.').into()
-}
-
 /// The versions that a definition serves.
 pub fn served(definition: &Value) -> Vec<String> {
     let versions = definition["spec"]["versions"].as_array().expect("a definition has versions").iter();
@@ -127,35 +121,6 @@ fn owned_as(definition: &mut Value, recorded: &Value) {
             }
         }
     }
-}
-
-/// Installs definitions, and returns when their resources are served.
-pub fn install(server: &Server, definitions: &[Value]) {
-    if !definitions.is_empty() {
-        server.kubectl_with(&["create", "-f", "-"], &documents(definitions));
-        let wait = ["wait", "crd", "--all", "--for=condition=Established", "--timeout=30s"];
-        // it fails where nobody has written a condition yet
-        server.eventually("the definitions to be served", || server.try_kubectl(&wait, "").is_ok());
-    }
-}
-
-fn takes_anything(resource: &Resource) -> Value {
-    let Resource { group, plural, .. } = resource;
-    let (kind, namespaced) = kind(plural).expect("every need has a kind");
-    let version = |version: &&str| {
-        json!({"name": version, "served": true, "storage": *version == resource.versions[0],
-            "subresources": {"status": {}},
-            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}})
-    };
-    let versions: Vec<Value> = resource.versions.iter().map(version).collect();
-    let mut metadata = json!({"name": named(resource)});
-    if group.ends_with(".k8s.io") {
-        // groups of the project are protected: their definitions name the review that allowed them
-        metadata["annotations"] = json!({"api-approved.kubernetes.io": "unapproved, a test"});
-    }
-    json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata,
-        "spec": {"group": group, "scope": if namespaced { "Namespaced" } else { "Cluster" }, "versions": versions,
-            "names": {"plural": plural, "kind": kind, "singular": kind.to_lowercase(), "listKind": format!("{kind}List")}}})
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -5,6 +5,7 @@
 //! custom resources; without it those that are installed take anything, and the test of the published ones is skipped.
 
 mod definitions;
+mod demands;
 mod deploy;
 mod fixes;
 mod incident;
@@ -199,7 +200,7 @@ impl Real {
             NEEDS.iter().filter_map(|need| Some((*need, review(&need.from)?))).unzip();
         let heard = || {
             let made =
-                self.server.kubectl_with(&["create", "-f", "-", "-o", "json"], &objects::documents(&reviews));
+                self.server.kubectl_with(&["create", "-f", "-", "-o", "json"], &demands::documents(&reviews));
             let judged = objects::items(&made);
             assert_eq!(judged.len(), asked.len());
             asked.iter().zip(&judged).all(|(need, review)| {

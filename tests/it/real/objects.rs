@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use kairos_doctor_checks::facts::kubelet::ClusterCa;
 use kairos_doctor_checks::facts::{Kind, NEEDS, Need, Origin, Resource};
-use kairos_doctor_simulator::kind;
 use serde_json::{Value, json};
 
-use super::definitions::{self, named, version_read};
+use super::definitions::{self, version_read};
+use super::demands::{complete, documents, named};
 use super::server::Server;
 
 /// Kubernetes objects of a bundle that are not created from there, and why.
@@ -136,16 +136,6 @@ pub fn start_agents(bundle: &mut Value) {
     }
 }
 
-/// What the API demands and a fixture leaves out.
-pub fn complete(resource: &Resource, version: &str, mut object: Value) -> Value {
-    object["kind"] = kind(resource.plural).expect("every need has a kind").0.into();
-    object["apiVersion"] = match resource.group {
-        "" => version.into(),
-        group => format!("{group}/{version}").into(),
-    };
-    object
-}
-
 /// The served versions of the custom resources that are defined.
 fn served(server: &Server) -> BTreeMap<String, Vec<String>> {
     let defined = server.json(&["get", "crd"]);
@@ -217,11 +207,6 @@ fn replace_uid(bundle: &mut Value, key: &str, object: &Value, new: &Value) {
     // a load balancer that has no name of its own is called `a` and the Service's UID without dashes
     let text = bundle.to_string().replace(old, new).replace(&plain(old), &plain(new));
     *bundle = serde_json::from_str(&text).expect("only UIDs were replaced");
-}
-
-/// The objects, one document after the other. Of a `List` kubectl is the judge, and not the server alone.
-pub fn documents(objects: &[Value]) -> String {
-    objects.iter().map(Value::to_string).collect()
 }
 
 /// The objects in what kubectl wrote, one document after the other.

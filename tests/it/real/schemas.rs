@@ -7,8 +7,8 @@ use kairos_doctor_checks::facts::{NEEDS, Origin, Resource};
 use kairos_doctor_simulator::{Authority, kind};
 use serde_json::{Value, json};
 
-use super::definitions::{self, Release, named, served, version_read};
-use super::objects::{complete, documents};
+use super::definitions::{self, Release, served, version_read};
+use super::demands::{complete, documents, install, named};
 use super::server::{self, Server, Setup};
 use crate::cases::{CASES, none};
 
@@ -80,7 +80,7 @@ fn refused(server: &Server, release: &Release, samples: &BTreeMap<String, Vec<Sa
         return Vec::new();
     }
     let definitions: Vec<Value> = defined.iter().map(|(_, definition)| definition.clone()).collect();
-    definitions::install(server, &definitions);
+    install(server, &definitions);
     let mut wrong = Vec::new();
     let mut here = Vec::new();
     let mut with_status = Vec::new();
