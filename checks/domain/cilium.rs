@@ -2,6 +2,8 @@
 //!
 //! Source: cilium `install/kubernetes/cilium/templates/cilium-configmap.yaml` (keys), read by agents at their start only.
 
+use std::collections::HashMap;
+
 use crate::Finding;
 use crate::facts::kubernetes::{CiliumConfig, DaemonSet, Pod};
 use crate::facts::{Facts, Gap, Kind, Known, Need, Time, Why};
@@ -36,6 +38,11 @@ impl<'a> Cilium<'a> {
     /// The pods of the agents.
     pub fn pods(&self) -> &[&'a Pod] {
         &self.pods
+    }
+
+    /// The same by the node that each is on; of two the first one.
+    pub fn agents_by_node(&self) -> HashMap<&'a str, &'a Pod> {
+        self.pods.iter().rev().map(|pod| (&*pod.spec.node_name, *pod)).collect()
     }
 
     /// Packets between pods keep their addresses and follow the network's routes, in place of a tunnel.

@@ -61,6 +61,16 @@ impl Facts {
         Ok(pairs.iter().map(|(node, server)| (&nodes[*node], &servers[*server])))
     }
 
+    /// The node of that name.
+    ///
+    /// # Errors
+    /// The gap of nodes.
+    pub fn node(&self, name: &str) -> Known<Option<&Node>> {
+        // They are in the order of their names.
+        let all = self.all::<Node>()?;
+        Ok(all.binary_search_by(|node| node.name().cmp(name)).ok().map(|at| &all[at]))
+    }
+
     /// The server of that ID in this cluster's project.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod kubelet;
 pub mod kubernetes;
 mod need;
 pub mod path;
+pub mod protobuf;
 mod replaced;
 mod shared;
 mod text;
@@ -22,7 +23,7 @@ use jiff::Timestamp;
 
 pub use bundle::{BundleError, FORMAT};
 pub use gap::{Gap, Known, Why};
-pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource};
+pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource, Undecodable};
 pub use replaced::Replaced;
 pub use shared::Shared;
 pub use text::{LONGEST, MASK, Text, is_hidden};

@@ -3,13 +3,15 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::protobuf;
 use crate::ObjectRef;
 
 /// The items of one need, a `Vec` of one kind.
@@ -28,7 +30,7 @@ pub struct Need {
     /// The bundle's key, and the name in `gaps` and `checks`.
     pub key: &'static str,
     pub from: Origin,
-    decode: fn(&Need, &[u8]) -> Result<Page, serde_json::Error>,
+    decode: fn(&Need, &[u8]) -> Result<Page, Undecodable>,
     load: fn(&Value) -> Result<Part, serde_json::Error>,
     encode: fn(&Part) -> Value,
     join: fn(Vec<Part>) -> Part,
@@ -139,6 +141,34 @@ pub struct Page {
     pub total: Option<usize>,
 }
 
+/// What is wrong with a response body.
+#[derive(Debug)]
+pub enum Undecodable {
+    Json(serde_json::Error),
+    Protobuf(protobuf::Error),
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Undecodable::Json(error) => error.fmt(f),
+            Undecodable::Protobuf(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Undecodable {
+    fn from(error: serde_json::Error) -> Undecodable {
+        Undecodable::Json(error)
+    }
+}
+
+impl From<protobuf::Error> for Undecodable {
+    fn from(error: protobuf::Error) -> Undecodable {
+        Undecodable::Protobuf(error)
+    }
+}
+
 impl Need {
     /// A list of Kubernetes objects, or a single one when the resource says `only`.
     pub const fn kubernetes<T: Kind>(key: &'static str, resource: Resource) -> Need {
@@ -163,7 +193,7 @@ impl Need {
     const fn new<T: Kind>(
         key: &'static str,
         from: Origin,
-        decode: fn(&Need, &[u8]) -> Result<Page, serde_json::Error>,
+        decode: fn(&Need, &[u8]) -> Result<Page, Undecodable>,
     ) -> Need {
         Need {
             key,
@@ -179,8 +209,11 @@ impl Need {
         }
     }
 
-    /// Decodes one response body. Errors: not the JSON that the API promises.
-    pub fn decode(&self, body: &[u8]) -> Result<Page, serde_json::Error> {
+    /// Decodes one response body: JSON, or of lists of built-in kinds the form that API servers have among each other.
+    ///
+    /// # Errors
+    /// When it is not what the API promises.
+    pub fn decode(&self, body: &[u8]) -> Result<Page, Undecodable> {
         (self.decode)(self, body)
     }
 
@@ -249,21 +282,26 @@ struct ListMeta<'a> {
     next: Option<Cow<'a, str>>,
 }
 
-fn decode_list<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+fn decode_list<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, Undecodable> {
+    if let (Origin::Kubernetes(resource), true) = (need.from, protobuf::is(body)) {
+        let (mut items, next) = protobuf::list::<T>(&resource, body)?;
+        items.iter_mut().for_each(T::slim);
+        return Ok(Page { items: Arc::new(items), next, total: None });
+    }
     // Once for all strings of the page. Where it fails, what is wrong may be in a field that nobody reads.
     let list: List<T> = match std::str::from_utf8(body) {
         Ok(body) => serde_json::from_str(body)?,
         Err(_) => serde_json::from_slice(body)?,
     };
     let Some(mut items) = list.items else {
-        return Err(serde::de::Error::custom("a list without `items`"));
+        return Err(serde_json::Error::custom("a list without `items`").into());
     };
     items.iter_mut().for_each(T::slim);
     let next = list.metadata.next.filter(|next| !next.is_empty()).map(Cow::into_owned);
     Ok(Page { items: Arc::new(items), next, total: None })
 }
 
-fn decode_single<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+fn decode_single<T: Kind>(_: &Need, body: &[u8]) -> Result<Page, Undecodable> {
     let item: T = serde_json::from_slice(body)?;
     Ok(Page { items: Arc::new(vec![item]), next: None, total: None })
 }
@@ -281,13 +319,13 @@ struct Pagination {
     total_entries: Option<usize>,
 }
 
-fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, serde_json::Error> {
+fn decode_hetzner<T: Kind>(need: &Need, body: &[u8]) -> Result<Page, Undecodable> {
     let Origin::Hetzner(collection) = need.from else {
         unreachable!("decode_hetzner is set by Need::hetzner")
     };
     let mut fields: std::collections::HashMap<Cow<str>, &RawValue> = serde_json::from_slice(body)?;
     let Some(items) = fields.remove(collection.path) else {
-        return Err(serde::de::Error::custom(format!("no `{}` in the answer", collection.path)));
+        return Err(serde_json::Error::custom(format!("no `{}` in the answer", collection.path)).into());
     };
     let items: Option<Vec<T>> = serde_json::from_str(items.get())?;
     let meta: Option<HetznerMeta> = match fields.remove("meta") {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Shared, Text};
@@ -77,10 +78,45 @@ pub(crate) use {kept_by_key, wire};
 #[serde(transparent)]
 pub struct Raw<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-impl Raw<'_> {
+/// A point in time as it stands in the answer: in JSON it is text, in protobuf a number.
+#[derive(Debug, Default)]
+pub enum RawTime<'a> {
+    #[default]
+    None,
+    Written(Raw<'a>),
+    At(Timestamp),
+}
+
+/// The newtype as which a point in time is asked for; who has a number may give nanoseconds since 1970.
+pub const TIME: &str = "Time";
+
+impl RawTime<'_> {
     /// The point in time that it tells, if it does.
     pub fn time(&self) -> Time {
-        self.0.parse::<Timestamp>().ok().into()
+        match self {
+            RawTime::None => Time::default(),
+            RawTime::Written(text) => text.0.parse::<Timestamp>().ok().into(),
+            RawTime::At(time) => (*time).into(),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawTime<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<RawTime<'a>, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = RawTime<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time")
+            }
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<RawTime<'de>, D::Error> {
+                Raw::deserialize(d).map(RawTime::Written)
+            }
+            fn visit_i128<E>(self, nanoseconds: i128) -> Result<RawTime<'de>, E> {
+                Ok(Timestamp::from_nanosecond(nanoseconds).map_or(RawTime::None, RawTime::At))
+            }
+        }
+        d.deserialize_newtype_struct(TIME, V)
     }
 }
 
@@ -228,7 +264,7 @@ impl Serialize for Time {
 }
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Time, D::Error> {
-        Ok(Raw::deserialize(d)?.time())
+        Ok(RawTime::deserialize(d)?.time())
     }
 }
 

@@ -5,7 +5,7 @@
 //! `node.kubernetes.io/exclude-from-external-load-balancers`, not about to be removed by the autoscaler; readiness does not
 //! count), HCCM `internal/hcops/load_balancer.go` (annotation `node-selector`, provider ID).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::targets::{Reason, Scene};
 use super::{load_balancer_annotations, load_balancer_network_zone, load_balancer_sync};
@@ -63,12 +63,17 @@ const GRACE_SECONDS: i64 = 180;
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let ccm = Ccm::find(facts)?;
     let Some(found) = &ccm else { return Ok(()) };
-    let nodes = facts.all::<Node>()?;
+    let young = |since: crate::facts::Time| since.seconds_until(facts.now).is_some_and(|s| s < GRACE_SECONDS);
+    let nodes: Vec<&Node> = facts
+        .all::<Node>()?
+        .iter()
+        .filter(|node| node.is_cloud() && !young(node.metadata.creation_timestamp))
+        .collect();
+    // Most Services ask for the same nodes.
+    let mut by_selector: HashMap<Option<&str>, Vec<Wanted>> = HashMap::new();
     for service in found.services(facts)? {
         let Some(lb) = load_balancer_of(facts, service)? else { continue };
         v.examined += 1;
-        let young =
-            |since: crate::facts::Time| since.seconds_until(facts.now).is_some_and(|s| s < GRACE_SECONDS);
         if young(service.metadata.creation_timestamp) {
             continue;
         }
@@ -79,12 +84,16 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
             v.findings.push(scene.tell_empty(Reason::NoTargets).severity(Severity::Critical));
             continue;
         }
-        let (mut missing, targets, eligible) = (Vec::new(), Targets::of(&scene), Eligible::of(service));
-        for node in nodes.iter().filter(|node| node.is_cloud() && !young(node.metadata.creation_timestamp)) {
-            match eligible.is(node) {
-                Some(true) if !targets.has(node) => missing.push(node),
-                Some(_) => {}
-                None => v.gaps.push(unread(service, node)),
+        let (mut missing, targets) = (Vec::new(), Targets::of(&scene));
+        let wanted = by_selector.entry(service.annotation("node-selector")).or_insert_with(|| {
+            let eligible = Eligible::of(service);
+            nodes.iter().filter_map(|node| Wanted::of(node, &eligible)).collect()
+        });
+        for wanted in wanted {
+            match wanted.is_known {
+                true if !targets.has(wanted) => missing.push(wanted.node),
+                true => {}
+                false => v.gaps.push(unread(service, wanted.node)),
             }
         }
         if !missing.is_empty() {
@@ -129,6 +138,21 @@ fn unread(service: &Service, node: &Node) -> Gap {
     Gap::new(Node::NEED.key, Why::NotRead, detail).of(node.name())
 }
 
+/// A node that should be a target, or may be one.
+struct Wanted<'a> {
+    node: &'a Node,
+    server: Option<i64>,
+    /// No label that is not read decides it.
+    is_known: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(node: &'a Node, eligible: &Eligible) -> Option<Wanted<'a>> {
+        let is = eligible.is(node);
+        (is != Some(false)).then(|| Wanted { node, server: node.server_id(), is_known: is.is_some() })
+    }
+}
+
 /// The nodes that are targets, by their servers' IDs and by their names.
 struct Targets<'a> {
     ids: HashSet<i64>,
@@ -143,8 +167,8 @@ impl<'a> Targets<'a> {
         }
     }
 
-    fn has(&self, node: &Node) -> bool {
-        node.server_id().is_some_and(|id| self.ids.contains(&id)) || self.names.contains(node.name())
+    fn has(&self, wanted: &Wanted) -> bool {
+        wanted.server.is_some_and(|id| self.ids.contains(&id)) || self.names.contains(wanted.node.name())
     }
 }
 

@@ -47,14 +47,13 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     }
     let agents: Vec<&Node> = nodes.iter().filter(|node| !node.is_control_plane()).collect();
     let told = is_of_servers(&set.spec.template.spec);
-    let mut cut = Vec::new();
+    let (mut cut, pods) = (Vec::new(), cilium.agents_by_node());
     for node in &agents {
         let port = k3s::arg(node, "lb-server-port");
         if port.as_deref() == Some(OF_SERVERS) {
             continue; // k3s's own way to the servers is there
         }
-        let pod = cilium.pods().iter().copied().find(|pod| pod.spec.node_name == node.metadata.name);
-        match pod {
+        match pods.get(node.name()).copied() {
             Some(pod) if !is_of_servers(&pod.spec) => {}
             Some(pod) if pod.is_ready() => {} // something answers there
             Some(pod) => cut.push((*node, Some(pod))),

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::domain::addresses::{ip, range};
 use crate::domain::cilium::{self, Cilium};
-use crate::facts::kubernetes::{CiliumNode, Node};
+use crate::facts::kubernetes::{CiliumNode, Node, Pod};
 use crate::facts::{Facts, Kind, Known};
 use crate::nodes::node_internal_ip;
 use crate::{Cause, Changes, Check, Finding, Severity, Step, Verdict};
@@ -28,9 +28,10 @@ pub const CHECK: Check = Check {
 
 fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     let Some(cilium) = Cilium::find(facts)? else { return Ok(()) };
-    let nodes = facts.all::<Node>()?;
+    facts.all::<Node>()?;
+    let agents = cilium.agents_by_node();
     for own in facts.all::<CiliumNode>()? {
-        let Some(node) = nodes.iter().find(|node| node.metadata.name == own.metadata.name) else { continue };
+        let Some(node) = facts.node(&own.metadata.name)? else { continue };
         v.examined += 1;
         // A Node that no controller has given an address yet is another failure.
         let kubernetes: Vec<IpAddr> = node.addresses("InternalIP").filter_map(ip).collect();
@@ -54,7 +55,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
                 .because("Agents on other nodes send what is for its pods to the address that Cilium knows.")
                 .shows(own, "spec.addresses[type=InternalIP].ip")
                 .shows(node, "status.addresses[type=InternalIP].address");
-            v.findings.push(restart(finding, &cilium, node));
+            v.findings.push(restart(finding, agents.get(node.name()).copied(), node));
         }
         let cidrs = |all: &[crate::facts::Text]| {
             let mut all: Vec<_> = all.iter().filter_map(|cidr| range(cidr)).collect();
@@ -80,7 +81,7 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
                 .shows(own, "spec.ipam.podCIDRs")
                 .shows(node, "spec.podCIDRs")
                 .shows(cilium.config, "data.ipam");
-            let finding = restart(finding, &cilium, node).step(
+            let finding = restart(finding, agents.get(node.name()).copied(), node).step(
                 Step::decide("then restart the pods of this node: they keep the addresses they have")
                     .hazard("drain the node for it; pods of one owner otherwise go down together"),
             );
@@ -90,13 +91,12 @@ fn judge(facts: &Facts, v: &mut Verdict) -> Known<()> {
     Ok(())
 }
 
-fn restart(finding: Finding, cilium: &Cilium, node: &Node) -> Finding {
-    let agent = cilium.pods().iter().find(|pod| pod.spec.node_name == node.metadata.name);
+fn restart(finding: Finding, agent: Option<&Pod>, node: &Node) -> Finding {
     let finding = match agent {
         Some(pod) => {
             let namespace = pod.metadata.namespace.as_deref().unwrap_or("kube-system");
             let args = ["delete", "pod", "-n", namespace, &*pod.metadata.name];
-            finding.relates(*pod).step(
+            finding.relates(pod).step(
                 Step::kubectl(
                     Changes::Cluster,
                     "restarts the node's agent, which then writes what the Node says",

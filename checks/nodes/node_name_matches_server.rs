@@ -139,8 +139,9 @@ fn remedy(finding: Finding, node: &Node, near: Option<&Server>, sure: bool) -> F
 
 /// The server with the most similar name, of those that no node claims; `None` when two are alike.
 fn nearest<'a>(name: &str, nodes: &[Node], servers: &'a [Server]) -> Option<&'a Server> {
-    let claimed =
-        |server: &Server| nodes.iter().any(|n| n.server_id() == Some(server.id) || *server.name == *n.name());
+    let ids: HashSet<i64> = nodes.iter().filter_map(Node::server_id).collect();
+    let names: HashSet<&str> = nodes.iter().map(Node::name).collect();
+    let claimed = |server: &Server| ids.contains(&server.id) || names.contains(&*server.name);
     let mut near: Vec<(usize, &Server)> = servers
         .iter()
         .filter(|server| !claimed(server))

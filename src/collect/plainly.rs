@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use kairos_doctor_checks::facts::Text;
+use kairos_doctor_checks::facts::{Text, Undecodable, protobuf};
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, InvalidMessage};
 use serde_json::error::Category;
@@ -174,7 +174,15 @@ fn title(html: &str) -> String {
 }
 
 /// What is wrong with a body of 200 that could not be decoded.
-pub fn undecodable(bytes: &[u8], error: &serde_json::Error) -> String {
+pub fn undecodable(bytes: &[u8], error: &Undecodable) -> String {
+    let error = match error {
+        Undecodable::Protobuf(protobuf::Error::Cut) => return "protobuf that ends in the middle".into(),
+        Undecodable::Protobuf(protobuf::Error::Broken) => return "broken protobuf".into(),
+        Undecodable::Protobuf(protobuf::Error::Other(what)) => return format!("protobuf that is {what}"),
+        // Its words may quote what was sent.
+        Undecodable::Protobuf(protobuf::Error::Shape(_)) => return "protobuf of another shape".into(),
+        Undecodable::Json(error) => error,
+    };
     if !bytes.trim_ascii_start().starts_with(b"{") {
         return body(bytes);
     }

@@ -21,14 +21,27 @@ use crate::served::{Traffic, Way};
 /// As many handshakes at once as the doctor makes at most.
 const AT_ONCE: usize = 256;
 
+/// As the doctor asks for lists of built-in kinds; custom resources are answered in JSON.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf,application/json";
+
 #[derive(Serialize, Deserialize)]
 pub struct Plan {
     pub way: Way,
     pub traffic: Traffic,
     /// Shake hands with the kubelets as well.
     pub handshakes: bool,
-    /// Ask for compressed answers, as the doctor does.
-    pub compressed: bool,
+    pub form: Form,
+}
+
+/// How answers are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Form {
+    /// Compressed JSON.
+    Json,
+    /// JSON as it is, which is what `curl` gets.
+    Uncompressed,
+    /// As the doctor does: compressed, and protobuf where there is such a form.
+    Protobuf,
 }
 
 /// Asks everything, and gives the number of bytes that the answers have when they are unpacked.
@@ -39,9 +52,8 @@ pub fn run(plan: &Plan) -> usize {
     runtime.expect("threads can be started").block_on(async {
         let (way, traffic) = (&plan.way, &plan.traffic);
         let kubernetes =
-            lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes, plan.compressed);
-        let hetzner =
-            lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner, plan.compressed);
+            lists(&way.cluster_ca, &way.server, &way.kubernetes_token, &traffic.kubernetes, plan.form);
+        let hetzner = lists(&way.hetzner_ca, &way.hetzner, &way.hetzner_token, &traffic.hetzner, plan.form);
         let shakes = async {
             if plan.handshakes {
                 shake_hands(&way.cluster_ca, &traffic.handshakes).await;
@@ -52,8 +64,9 @@ pub fn run(plan: &Plan) -> usize {
     })
 }
 
-async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], compressed: bool) -> usize {
-    let client = client(ca, compressed);
+async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], form: Form) -> usize {
+    let client = client(ca, form != Form::Uncompressed);
+    let accept = if form == Form::Protobuf { PROTOBUF } else { "application/json" };
     let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
     for target in targets {
         let path = target.split('?').next().unwrap_or_default();
@@ -64,8 +77,10 @@ async fn lists(ca: &str, endpoint: &str, token: &str, targets: &[String], compre
     }
     // each in a task of its own, so that both threads have their share
     let list = |pages: Vec<&str>| {
-        let requests: Vec<_> =
-            pages.iter().map(|page| client.get(format!("{endpoint}{page}")).bearer_auth(token)).collect();
+        let requests: Vec<_> = pages
+            .iter()
+            .map(|page| client.get(format!("{endpoint}{page}")).bearer_auth(token).header("accept", accept))
+            .collect();
         tokio::spawn(async move {
             let mut bytes = 0;
             for request in requests {

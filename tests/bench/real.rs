@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 
 use crate::cluster::cluster;
 use crate::measured::{self, Run, median};
-use crate::plain::{Plan, client};
-use crate::served::{Served, Traffic, Way};
+use crate::plain::{Form, Plan, client};
+use crate::served::{Served, Traffic, Way, What};
 use demands::{complete, install, takes_anything};
 use server::{Server, Setup, assets};
 
@@ -46,6 +46,7 @@ pub struct Row {
     doctor: Run,
     gets: Run,
     large: Run,
+    alike: Run,
 }
 
 /// Measures each size. `None` without the servers.
@@ -78,7 +79,7 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
     eprintln!("{nodes} nodes: {objects} objects were created in {:.0} s", begun.elapsed().as_secs_f64());
     drop(bundle);
 
-    let mut served = Served::start(nodes, false);
+    let mut served = Served::start(nodes, What::Hetzner);
     let kubeconfig = server.admin_kubeconfig();
     let way = Way {
         kubeconfig: kubeconfig.display().to_string(),
@@ -100,8 +101,8 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
     let doctor = || measured::run(&command, &vars, 3);
     let mut requests = Requests { log, read: 0 };
     let this = std::env::current_exe().expect("this program has a path").display().to_string();
-    let plain = |traffic: &Traffic, compressed: bool| {
-        let plan = Plan { way: way.clone(), traffic: traffic.clone(), handshakes: false, compressed };
+    let plain = |traffic: &Traffic, form: Form| {
+        let plan = Plan { way: way.clone(), traffic: traffic.clone(), handshakes: false, form };
         let path = file("plan.json");
         fs::write(&path, serde_json::to_vec(&plan).expect("it is plain data"))
             .expect("there is room for a file");
@@ -115,7 +116,8 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
         gaps.iter().all(|gap| gap["need"].as_str().is_some_and(|need| NO_LISTS.contains(&need))),
         "{gaps:?}"
     );
-    let (mut of_doctor, mut of_gets, mut of_large, mut asked) = (vec![], vec![], vec![], 0);
+    let [mut of_doctor, mut of_gets, mut of_large, mut of_alike] = [const { Vec::new() }; 4];
+    let mut asked = 0;
     for _ in 0..rounds {
         requests.since_last();
         served.traffic();
@@ -124,8 +126,9 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
         let traffic =
             Traffic { kubernetes: requests.since_last(), handshakes: Vec::new(), ..served.traffic() };
         asked = traffic.kubernetes.len() + traffic.hetzner.len();
-        of_gets.push(plain(&traffic, true));
-        of_large.push(plain(&traffic, false));
+        of_gets.push(plain(&traffic, Form::Json));
+        of_large.push(plain(&traffic, Form::Uncompressed));
+        of_alike.push(plain(&traffic, Form::Protobuf));
     }
     let gets = median(of_gets);
     let unpacked = gets.out.parse().expect("it prints how much it read");
@@ -137,6 +140,7 @@ fn compare(assets: &Path, nodes: usize, rounds: usize) -> Row {
         doctor: median(of_doctor),
         gets,
         large: median(of_large),
+        alike: median(of_alike),
     }
 }
 
@@ -257,7 +261,8 @@ const HEAD: &str = "\
 Made by `cargo bench --profile dist --bench scale -- --real --write`, with `KUBEBUILDER_ASSETS` naming the folder of `etcd`,
 `kube-apiserver` and `kubectl`: the lists of [benchmark.md](benchmark.md), without handshakes, of the same generated clusters, read
 from a kube-apiserver on the same machine, which reads, encodes and compresses each answer when it is asked. That is where the
-time goes. *Plain* is the same client with the same requests, which the server's audit log tells; `uncompressed` as there.
+time goes. *Plain* is the same client with the same requests, which the server's audit log tells; `uncompressed` and `as protobuf`
+as there.
 ";
 
 /// The figures as a Markdown table, with what they mean.
@@ -265,14 +270,14 @@ pub fn table(rows: &[Row], rounds: usize) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mut text =
         format!("{HEAD}\nMedian of {rounds} runs on {cores} cores, which the servers need as well.\n\n");
-    text += "| nodes | objects | requests | MB unpacked | doctor ms | plain GETs ms | ratio | uncompressed ms | ratio | doctor's CPU ms | \
-             plain CPU ms | doctor's peak MiB |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    text += "| nodes | objects | requests | MB of JSON | doctor ms | plain GETs ms | ratio | uncompressed ms | ratio | as protobuf ms | ratio | doctor's CPU ms | \
+             plain CPU ms | doctor's peak MiB |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     for row in rows {
         let ms = |time: Duration| format!("{:.0}", time.as_secs_f64() * 1e3);
         let ratio = |run: &Run| row.doctor.wall.as_secs_f64() / run.wall.as_secs_f64();
         writeln!(
             text,
-            "| {} | {} | {} | {:.1} | {} | {} | {:.2} | {} | {:.2} | {} | {} | {:.1} |",
+            "| {} | {} | {} | {:.1} | {} | {} | {:.2} | {} | {:.2} | {} | {:.2} | {} | {} | {:.1} |",
             row.nodes,
             row.objects,
             row.requests,
@@ -282,6 +287,8 @@ pub fn table(rows: &[Row], rounds: usize) -> String {
             ratio(&row.gets),
             ms(row.large.wall),
             ratio(&row.large),
+            ms(row.alike.wall),
+            ratio(&row.alike),
             ms(row.doctor.cpu),
             ms(row.gets.cpu),
             row.doctor.peak_kib as f64 / 1024.0,

@@ -18,8 +18,8 @@ mod served;
 mod table;
 
 use measured::{Run, median};
-use plain::Plan;
-use served::{Served, Traffic};
+use plain::{Form, Plan};
+use served::{Served, Traffic, What};
 use table::{Row, table};
 
 const SIZES: [usize; 5] = [1, 10, 100, 1000, 5000];
@@ -31,7 +31,7 @@ const DOCTOR: &str = env!("CARGO_BIN_EXE_kairos-doctor");
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
-        Some("serve") => served::serve(args[1].parse().expect("a number of nodes"), args[2] == "broken"),
+        Some("serve") => served::serve(args[1].parse().expect("a number of nodes"), &args[2]),
         Some("generate") => println!("{}", cluster::cluster(args[1].parse().expect("a number of nodes"))),
         Some("measure") => measured::measure(&args[1..]),
         Some("plain") => {
@@ -76,7 +76,11 @@ fn bench(args: &[String]) {
             eprintln!("{nodes} nodes: the cluster is made");
             // the one before ends first: a large one takes gigabytes
             drop(served.take());
-            served = Some((nodes, is_broken, Served::start(nodes, is_broken)));
+            served = Some((
+                nodes,
+                is_broken,
+                Served::start(nodes, if is_broken { What::Broken } else { What::Healthy }),
+            ));
         }
         let (_, _, served) = served.as_mut().expect("it was just started");
         rows.push(compare(served, nodes, kind, runs.max(1)));
@@ -133,20 +137,22 @@ fn compare(served: &mut Served, nodes: usize, kind: Kind, rounds: usize) -> Row 
     let (requests, bytes) = (traffic.kubernetes.len() + traffic.hetzner.len(), traffic.bytes);
     let handshakes = traffic.handshakes.len();
     let this = std::env::current_exe().expect("this program has a path").display().to_string();
-    let plan = |name: &str, traffic: &Traffic, handshakes: bool, compressed: bool| {
-        let plan = Plan { way: way.clone(), traffic: traffic.clone(), handshakes, compressed };
+    let plan = |name: &str, traffic: &Traffic, handshakes: bool, form: Form| {
+        let plan = Plan { way: way.clone(), traffic: traffic.clone(), handshakes, form };
         write(name, &serde_json::to_vec(&plan).expect("it is plain data"))
     };
-    let gets = plan("gets.json", &traffic, false, true);
-    let large = plan("large.json", &traffic, false, false);
-    let both = plan("both.json", &traffic, true, true);
+    let gets = plan("gets.json", &traffic, false, Form::Json);
+    let large = plan("large.json", &traffic, false, Form::Uncompressed);
+    let alike = plan("alike.json", &traffic, false, Form::Protobuf);
+    let both = plan("both.json", &traffic, true, Form::Json);
     let plain = |plan: &str| measured::run(&[&this, "plain", plan], &[], 0);
 
-    let (mut of_doctor, mut of_gets, mut of_large, mut of_both) = (vec![], vec![], vec![], vec![]);
+    let [mut of_doctor, mut of_gets, mut of_large, mut of_alike, mut of_both] = [const { Vec::new() }; 5];
     for _ in 0..rounds {
         of_doctor.push(doctor());
         of_gets.push(plain(&gets));
         of_large.push(plain(&large));
+        of_alike.push(plain(&alike));
         if whole {
             of_both.push(plain(&both));
         }
@@ -162,6 +168,7 @@ fn compare(served: &mut Served, nodes: usize, kind: Kind, rounds: usize) -> Row 
         doctor: median(of_doctor),
         gets,
         large: median(of_large),
+        alike: median(of_alike),
         both: whole.then(|| median(of_both)),
     }
 }

@@ -33,15 +33,28 @@ pub struct Traffic {
     pub bytes: usize,
 }
 
+/// What is served of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum What {
+    Healthy,
+    Broken,
+    /// The Hetzner API alone, beside a real API server.
+    Hetzner,
+}
+
 /// The other side of [`Served`]: each line on standard input asks for the traffic; its end ends the process.
-pub fn serve(nodes: usize, is_broken: bool) {
+pub fn serve(nodes: usize, what: &str) {
     // two listeners for each node; a lower limit shows itself when they are bound
     if let Ok((_, most)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
     }
     // the cluster has far more requests in it than an hour's budget: what is measured is not the rate limit
     let options = Options { rate_limit_remaining: u32::MAX, ..Options::default() };
-    let bundle = if is_broken { broken(nodes) } else { cluster(nodes) };
+    let mut bundle = if what == format!("{:?}", What::Broken) { broken(nodes) } else { cluster(nodes) };
+    if what == format!("{:?}", What::Hetzner) {
+        let parts = bundle["parts"].as_object_mut().expect("a bundle has parts");
+        parts.retain(|key, _| key.starts_with("hcloud.") || matches!(&**key, "version" | "cluster_ca"));
+    }
     let simulator = Simulator::start(&bundle, options);
     drop(bundle);
     let pem = |path| std::fs::read_to_string(path).expect("the simulator wrote it");
@@ -92,9 +105,9 @@ pub struct Served {
 }
 
 impl Served {
-    pub fn start(nodes: usize, is_broken: bool) -> Served {
+    pub fn start(nodes: usize, what: What) -> Served {
         let mut process = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args(["serve", &nodes.to_string(), if is_broken { "broken" } else { "healthy" }])
+            .args(["serve", &nodes.to_string(), &format!("{what:?}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -25,6 +25,7 @@ mod html_page;
 mod live;
 mod pages;
 mod prior;
+mod protobuf;
 mod rbac;
 mod real;
 mod security;

@@ -1,6 +1,10 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::wire::{Field, Raw, lenient, wire};
+use super::super::wire::{Field, Raw, RawTime, lenient, wire};
 use super::super::{Kind, Need, Resource, Shared, Text, Time};
 use super::meta::{Condition, Meta};
 use super::sanitise;
@@ -105,44 +109,63 @@ pub struct PodConditions(pub Vec<Condition>);
 
 impl<'de> Deserialize<'de> for PodConditions {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<PodConditions, D::Error> {
-        let all = Vec::<RawCondition>::deserialize(d)?;
-        let told = |condition: &&RawCondition| match &*Text::new(&condition.r#type.0) {
-            "Ready" => true,
-            "PodScheduled" => Text::new(&condition.status.0) != "True",
-            _ => false,
-        };
-        Ok(PodConditions(all.iter().filter(told).map(RawCondition::cleaned).collect()))
+        let all = Vec::<Told>::deserialize(d)?;
+        Ok(PodConditions(all.into_iter().filter_map(|Told(condition)| condition).collect()))
     }
 }
 
-/// A condition as it stands in the answer.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct RawCondition<'a> {
-    #[serde(borrow, deserialize_with = "lenient")]
-    r#type: Raw<'a>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    status: Raw<'a>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    reason: Raw<'a>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    message: Raw<'a>,
-    #[serde(borrow, deserialize_with = "lenient")]
-    last_transition_time: Raw<'a>,
-    observed_generation: Option<i64>,
-}
+/// A condition, if it is one that tells something.
+struct Told(Option<Condition>);
 
-impl RawCondition<'_> {
-    fn cleaned(&self) -> Condition {
-        Condition {
-            r#type: Text::new(&self.r#type.0),
-            status: Text::new(&self.status.0),
-            reason: Text::new(&self.reason.0),
-            message: Text::new(&self.message.0),
-            last_transition_time: self.last_transition_time.time(),
-            observed_generation: self.observed_generation,
+impl<'de> Deserialize<'de> for Told {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Told, D::Error> {
+        const FIELDS: &[&str] =
+            &["type", "status", "reason", "message", "lastTransitionTime", "observedGeneration"];
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Told;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a condition")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Told, A::Error> {
+                let (mut told, mut since) = (Condition::default(), RawTime::None);
+                let [mut status, mut reason, mut message] = [const { Raw(Cow::Borrowed("")) }; 3];
+                while let Some(Raw(key)) = map.next_key()? {
+                    match &*key {
+                        "type" => told.r#type = Text::new(&text(&mut map)?.0),
+                        "status" => status = text(&mut map)?,
+                        "reason" => reason = text(&mut map)?,
+                        "message" => message = text(&mut map)?,
+                        "lastTransitionTime" => since = map.next_value::<Option<_>>()?.unwrap_or_default(),
+                        "observedGeneration" => told.observed_generation = map.next_value()?,
+                        _ => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                    // It stands first.
+                    if !matches!(&*told.r#type, "" | "Ready" | "PodScheduled") {
+                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                        return Ok(Told(None));
+                    }
+                }
+                told.status = Text::new(&status.0);
+                let tells = match &*told.r#type {
+                    "Ready" => true,
+                    "PodScheduled" => told.status != "True",
+                    _ => false,
+                };
+                Ok(Told(tells.then(|| Condition {
+                    reason: Text::new(&reason.0),
+                    message: Text::new(&message.0),
+                    last_transition_time: since.time(),
+                    ..told
+                })))
+            }
         }
+        d.deserialize_struct("PodCondition", FIELDS, V)
     }
+}
+
+fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Raw<'de>, A::Error> {
+    Ok(map.next_value::<Option<_>>()?.unwrap_or_default())
 }
 
 impl Field for PodConditions {
@@ -162,10 +185,14 @@ impl<'de> Deserialize<'de> for Env {
         let kept = |var: RawVar| {
             // Cleaned before it is judged, so that what was kept would be kept again.
             let name = Text::shared(&var.name.0);
-            sanitise::keeps_variable(&name).then(|| EnvVar {
-                value: var.value.and_then(|value| sanitise::variable(&name, &Text::new(&value.0))),
-                name,
-                value_from: var.value_from,
+            sanitise::keeps_variable(&name).then(|| {
+                // The API leaves out an empty value, and the container has the variable, empty.
+                let value = match (var.value, &var.value_from) {
+                    (None, None) => Some(Raw::default()),
+                    (value, _) => value,
+                };
+                let value = value.and_then(|value| sanitise::variable(&name, &Text::new(&value.0)));
+                EnvVar { name, value, value_from: var.value_from }
             })
         };
         Ok(Env(all.into_iter().filter_map(kept).collect()))

@@ -1,14 +1,16 @@
 //! The one kind of request there is.
 
-use http::header::{ACCEPT, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
 use http::{Method, Request};
-use kairos_doctor_checks::facts::{LogRead, Need, Origin};
+use kairos_doctor_checks::facts::{LogRead, Need, Origin, protobuf};
 use kube::client::Body;
 
 use super::Refused;
 use super::template::{GROUPS, LARGEST_PAGE, escape, is_label, is_name, is_token};
 
 const JSON: &str = "application/json";
+/// As the parts of Kubernetes ask each other; JSON where something in between knows no better.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf,application/json";
 /// Aggregated discovery where the server has it (Kubernetes 1.30), the plain list of groups otherwise.
 const DISCOVERY: &str =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;q=0.9";
@@ -70,7 +72,8 @@ impl Get {
             }
             target.push_str(&format!("&continue={}", escape(token)));
         }
-        Ok(Get { target, accept: JSON })
+        let accept = if protobuf::reads(&resource) { PROTOBUF } else { JSON };
+        Ok(Get { target, accept })
     }
 
     /// The groups, versions and resources that the API server serves.
@@ -123,6 +126,8 @@ impl Get {
         *request.method_mut() = Method::GET;
         *request.uri_mut() = self.target.parse().expect("a target of plain characters");
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(self.accept));
+        // As `arriving.rs` unpacks it.
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         request
     }
 }

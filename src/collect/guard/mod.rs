@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 
 use http::Method;
-use http::header::{ACCEPT, HeaderMap};
+use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
 use http::request::Parts;
 
 pub use get::{Get, LOG_BYTES, PageOf};
@@ -53,9 +53,9 @@ pub fn check(request: &Parts, has_body: bool) -> Result<(), Refused> {
     template::check(request.uri.path(), request.uri.query())
 }
 
-/// Credentials and encodings are added further in; from outside only `accept` has a reason to come.
+/// Credentials are added further in; from outside only the forms that are taken have a reason to come.
 fn check_headers(headers: &HeaderMap) -> Result<(), Refused> {
-    match headers.keys().find(|name| *name != ACCEPT) {
+    match headers.keys().find(|name| **name != ACCEPT && **name != ACCEPT_ENCODING) {
         Some(name) => Err(Refused::new(format!("header `{name}`"))),
         None => Ok(()),
     }

@@ -274,7 +274,14 @@ fn requests() -> impl Strategy<Value = Request<Vec<u8>>> {
     let target = prop_oneof![1 => prop::sample::select(whole), 2 => made];
     let header = prop::option::weighted(
         0.3,
-        prop::sample::select(vec!["accept", "upgrade", "connection", "x-http-method-override", "expect"]),
+        prop::sample::select(vec![
+            "accept",
+            "accept-encoding",
+            "upgrade",
+            "connection",
+            "x-http-method-override",
+            "expect",
+        ]),
     );
     let body = prop::option::weighted(0.2, prop::collection::vec(any::<u8>(), 1..9));
     (method, target, header, body).prop_filter_map("a URI", |(method, target, header, body)| {
@@ -297,7 +304,7 @@ fn harmless(request: &Request<Vec<u8>>) -> bool {
     let of_log = ["container", "tailLines", "limitBytes", "timestamps", "previous"];
     request.method() == Method::GET
         && request.body().is_empty()
-        && request.headers().keys().all(|name| name == "accept")
+        && request.headers().keys().all(|name| name == "accept" || name == "accept-encoding")
         && !path.contains('%')
         && !path.contains("//")
         && !path.split('/').any(|s| matches!(s, "secrets" | "exec" | "proxy" | "watch" | "." | ".."))

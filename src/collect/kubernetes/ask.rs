@@ -3,19 +3,19 @@
 use std::mem::take;
 use std::time::Duration;
 
-use http::{Response, StatusCode};
-use http_body_util::BodyExt;
-use kairos_doctor_checks::facts::{Text, Why};
-use kube::client::Body;
+use http::StatusCode;
+use http::response::Parts;
+use kairos_doctor_checks::facts::{Text, Undecodable, Why, protobuf};
 use serde::Deserialize;
 
 use super::Kubernetes;
+use super::arriving::Arriving;
 use super::failure::{Failure, NO_CONNECTION};
 use crate::collect::budget::{BODY_CAP, Came, LONGEST_PAUSE, Trouble, with_retries};
 use crate::collect::guard::Get;
 use crate::collect::kubelet::takes_connections;
 use crate::collect::plainly;
-use crate::collect::room::{Room, give_back, grow};
+use crate::collect::room::{Room, give_back};
 
 /// Of an error's body, and of a version, no more is read than this.
 const SMALL_CAP: usize = 64 * 1024;
@@ -60,19 +60,19 @@ impl Kubernetes {
         self.ask_once_looking(get, |_| true).await
     }
 
-    async fn ask_once_looking(&self, get: &Get, look: impl FnMut(&[u8]) -> bool) -> Result<Answer, Failure> {
+    async fn ask_once_looking(
+        &self,
+        get: &Get,
+        mut look: impl FnMut(&[u8]) -> bool,
+    ) -> Result<Answer, Failure> {
         let came = Came::default();
         self.limited(&came, async {
-            let response = self.send(get).await?;
+            let (head, body) = self.send(get).await?;
             came.bytes(0);
-            let (head, body) = response.into_parts();
             let is_list = head.status == StatusCode::OK && get.path() != "/version";
             let cap = if is_list { BODY_CAP } else { SMALL_CAP };
             let mut room = Room::default();
-            let (body, whole) = match is_list {
-                true => read_looking(body, cap, &came, &mut room, look).await?,
-                false => read(body, cap, &came, &mut room).await?,
-            };
+            let (body, whole) = body.read(cap, &came, &mut room, |so_far| !is_list || look(so_far)).await?;
             self.meter.bytes(body.len());
             let after = plainly::retry_after(&head.headers);
             Ok(Answer { status: head.status, body, whole, after, _room: room })
@@ -85,8 +85,8 @@ impl Kubernetes {
     /// # Errors
     /// When no answer began.
     #[expect(clippy::disallowed_methods, reason = "the one place from which anything is sent")]
-    pub(super) async fn send(&self, get: &Get) -> Result<Response<Body>, Failure> {
-        self.client.send(get.request()).await.map_err(|e| Failure::of(&e))
+    pub(super) async fn send(&self, get: &Get) -> Result<(Parts, Arriving), Failure> {
+        self.client.send(get.request()).await.map(Arriving::of).map_err(|e| Failure::of(&e))
     }
 
     /// Asks at most three times: 429, 502, 503, 504 and cut connections may be gone the next time.
@@ -159,13 +159,16 @@ impl Answer {
     pub fn said(&self) -> Text {
         let begins = self.body.trim_ascii_start();
         let message = self.status().message.unwrap_or_default();
-        if !message.is_empty() || begins.is_empty() || begins.starts_with(b"{") {
+        if !message.is_empty() || begins.is_empty() || begins.starts_with(b"{") || protobuf::is(begins) {
             return message;
         }
         Text::new(&plainly::body(&self.body))
     }
 
     pub fn status(&self) -> Status {
+        if protobuf::is(&self.body) {
+            return protobuf::status(&self.body).unwrap_or_default();
+        }
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
@@ -193,48 +196,14 @@ impl Answer {
         trouble
     }
 
-    /// An answer of 200 that cannot be read. Of JSON nothing is quoted: it may hold anything.
-    pub fn unreadable(&self, get: &Get, error: &serde_json::Error) -> Trouble {
+    /// An answer of 200 that cannot be read. Of what was sent nothing is quoted: it may hold anything.
+    pub fn unreadable(&self, get: &Get, error: &Undecodable) -> Trouble {
         let what = plainly::undecodable(&self.body, error);
         Trouble::new(Why::Malformed, format!("{} was answered with {what}", asked(get)))
     }
 }
 
-/// The body up to the cap, and whether it ended there.
-pub(super) async fn read(
-    body: Body,
-    cap: usize,
-    came: &Came,
-    room: &mut Room,
-) -> Result<(Vec<u8>, bool), Failure> {
-    read_looking(body, cap, came, room, |_| true).await
-}
-
-async fn read_looking(
-    mut body: Body,
-    cap: usize,
-    came: &Came,
-    room: &mut Room,
-    mut look: impl FnMut(&[u8]) -> bool,
-) -> Result<(Vec<u8>, bool), Failure> {
-    let (mut bytes, mut enough) = (Vec::new(), false);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| Failure::of(&e).in_body())?;
-        let Some(data) = frame.data_ref() else { continue };
-        came.bytes(data.len());
-        if bytes.len() + data.len() > cap {
-            return Ok((bytes, false));
-        }
-        room.for_bytes(bytes.len() + data.len()).await;
-        let wanted = bytes.len() + data.len();
-        grow(&mut bytes, wanted, cap);
-        bytes.extend_from_slice(data);
-        enough = enough || look(&bytes);
-    }
-    Ok((bytes, true))
-}
-
 /// The beginning of an error's body.
-pub(super) async fn read_error(body: Body, came: &Came) -> Result<Vec<u8>, Failure> {
-    Ok(read(body, SMALL_CAP, came, &mut Room::default()).await?.0)
+pub(super) async fn read_error(body: Arriving, came: &Came) -> Result<Vec<u8>, Failure> {
+    Ok(body.read(SMALL_CAP, came, &mut Room::default(), |_| true).await?.0)
 }

@@ -58,7 +58,8 @@ impl Kubernetes {
         if answer.status != StatusCode::OK || !answer.whole {
             return Err(answer.trouble(&get));
         }
-        let map: ConfigMap = serde_json::from_slice(&answer.body).map_err(|e| answer.unreadable(&get, &e))?;
+        let map: ConfigMap =
+            serde_json::from_slice(&answer.body).map_err(|e| answer.unreadable(&get, &e.into()))?;
         let (roots, facts): (Vec<_>, Vec<_>) = CertificateDer::pem_slice_iter(map.data.ca.as_bytes())
             .filter_map(Result::ok)
             .filter_map(|der| certificate(&der).map(|certificate| (der, ClusterCa { certificate })))

@@ -15,7 +15,7 @@ use kairos_doctor_checks::facts::{Gap, Kind, Known, Part, Why};
 use serde_json::from_slice;
 
 use super::Kubernetes;
-use super::ask::{Status, read, read_error};
+use super::ask::{Status, read_error};
 use super::failure::Failure;
 use super::log_probe::is_forbidden;
 use crate::collect::budget::Came;
@@ -84,13 +84,13 @@ impl Kubernetes {
     }
 
     async fn log_or_refusal(&self, get: &Get, came: &Came) -> Result<Answer, Failure> {
-        let response = self.send(get).await?;
-        let code = response.status();
+        let (head, body) = self.send(get).await?;
+        let code = head.status;
         if !code.is_success() {
-            let body = read_error(response.into_body(), came).await?;
+            let body = read_error(body, came).await?;
             return Ok(Answer::Refusal(code, from_slice(&body).unwrap_or_default()));
         }
-        let (body, whole) = read(response.into_body(), CAP, came, &mut Room::default()).await?;
+        let (body, whole) = body.read(CAP, came, &mut Room::default(), |_| true).await?;
         self.meter.bytes(body.len());
         if !whole {
             return Err(Failure::new(

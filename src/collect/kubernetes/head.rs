@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use kairos_doctor_checks::facts::protobuf;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
@@ -33,7 +34,11 @@ struct Metadata {
 
 /// Reads the fields before `items`.
 pub(super) fn head(body: &[u8]) -> Head {
-    match fields(body) {
+    let head = match protobuf::is(body) {
+        true => protobuf::next_page(body).map(|next| next.map_or(Head::Silent, Head::Next)),
+        false => fields(body),
+    };
+    match head {
         Some(head) => head,
         None if body.len() < LONGEST => Head::Short,
         None => Head::Silent,
@@ -77,6 +82,24 @@ mod tests {
             let expected = if cut < end { Head::Short } else { Head::Next("a\"b".into()) };
             assert_eq!(head(&body[..cut]), expected, "{}", String::from_utf8_lossy(&body[..cut]));
         }
+    }
+
+    #[test]
+    fn so_it_is_in_protobuf() {
+        let list = |metadata: &[u8]| {
+            let list = [&[0x0a, metadata.len() as u8], metadata, &[0x12, 4, 0x0a, 2, 0x1a, 0]].concat();
+            let kind = b"\x0a\x0d\x0a\x02v1\x12\x07PodList";
+            [&b"k8s\0"[..], kind, &[0x12, list.len() as u8], &list, b"\x1a\0\x22\0"].concat()
+        };
+        // resourceVersion, continue, remainingItemCount
+        let body = list(b"\x12\x019\x1a\x03a\"b\x20\x05");
+        let end = body.windows(2).position(|two| two == b"\x20\x05").unwrap() + 2;
+        for cut in 4..body.len() {
+            let expected = if cut < end { Head::Short } else { Head::Next("a\"b".into()) };
+            assert_eq!(head(&body[..cut]), expected, "{cut} of {}", body.len());
+        }
+        assert_eq!(head(&list(b"\x12\x019\x1a\0")), Head::Silent);
+        assert_eq!(head(&list(b"")), Head::Silent);
     }
 
     #[test]

@@ -70,13 +70,13 @@ impl Kubernetes {
     }
 
     async fn answer(&self, get: &Get, came: &Came) -> Result<(StatusCode, Status), Failure> {
-        let response = self.send(get).await?;
-        let code = response.status();
+        let (head, body) = self.send(get).await?;
+        let code = head.status;
         // A body of 2xx is the log.
         if code.is_success() {
             return Ok((code, Status::default()));
         }
-        let body = read_error(response.into_body(), came).await?;
+        let body = read_error(body, came).await?;
         Ok((code, from_slice(&body).unwrap_or_default()))
     }
 }

@@ -1,5 +1,6 @@
 //! The Kubernetes API: every request goes through one client, behind the guard, under the deadline.
 
+mod arriving;
 mod ask;
 mod authority;
 mod controller_log;

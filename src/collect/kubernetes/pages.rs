@@ -10,7 +10,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use http::StatusCode;
-use kairos_doctor_checks::facts::{Need, Page, Why};
+use kairos_doctor_checks::facts::{Need, Page, Undecodable, Why};
 use tokio::sync::oneshot::{self, Receiver, Sender};
 use tokio::task::spawn_blocking;
 
@@ -193,7 +193,7 @@ impl Kubernetes {
 
     /// Decodes large bodies beside whatever else is going on: all requests and handshakes are one task, which a page of 500
     /// pods would hold up for ten milliseconds.
-    async fn decode(&self, need: &'static Need, answer: Answer) -> (Answer, Result<Page, serde_json::Error>) {
+    async fn decode(&self, need: &'static Need, answer: Answer) -> (Answer, Result<Page, Undecodable>) {
         let small = answer.body.len() < LARGE;
         let decode = move || {
             let page = need.decode(&answer.body);

@@ -85,12 +85,19 @@ fn answers(who: Who) -> Vec<Cell> {
         status("504", 504, "504"),
         one("HTML with 200", html(), "HTML (\"Sign in\") and not JSON"),
         one("JSON of another kind", Fault::json(200, "{}"), ""),
-        one("JSON that ends in the middle", Fault::HalfJson, "ends in the middle"),
+        one("the first half, as if that were all", Fault::HalfJson, "ends in the middle"),
         one("JSON that does not end", Fault::Endless, FLOOD),
         one("a gzip bomb", Fault::GzipBomb, FLOOD),
         one("JSON nested 100,000 deep", Fault::Nested, ""),
-        one("protobuf", protobuf(), "binary data and not JSON"),
     ];
+    match who {
+        Who::Pods => all.extend([
+            one("broken protobuf", protobuf(BROKEN), "broken protobuf"),
+            one("protobuf of another kind", protobuf(STATUS), "protobuf that is no list"),
+            one("protobuf longer than what comes", protobuf(LONGER), "protobuf that ends in the middle"),
+        ]),
+        _ => all.push(one("protobuf", protobuf(BROKEN), "binary data and not JSON")),
+    }
     all.push(Cell { then: Whole, ..one("JSON called text/html", Fault::Typed("text/html"), "") });
     all
 }
@@ -210,11 +217,16 @@ fn html() -> Fault {
     }
 }
 
-fn protobuf() -> Fault {
+/// Says that its kind is shorter than it is.
+const BROKEN: &str = "k8s\0\n\u{c}\n\u{2}v1\u{12}\u{6}NodeList";
+const STATUS: &str = "k8s\0\n\u{c}\n\u{2}v1\u{12}\u{6}Status\u{12}\u{4}\u{1a}\u{2}no";
+const LONGER: &str = "k8s\0\n\u{d}\n\u{2}v1\u{12}\u{7}PodList\u{12}\u{7f}";
+
+fn protobuf(body: &str) -> Fault {
     Fault::Status {
         code: 200,
         content_type: "application/vnd.kubernetes.protobuf".into(),
         headers: Vec::new(),
-        body: "k8s\0\n\u{c}\n\u{2}v1\u{12}\u{6}NodeList".into(),
+        body: body.into(),
     }
 }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 // The targets look for them in the module above them.
 use super::{HOSTILE, github, renderers};
 use crate::cases::{CASES, none};
+use crate::protobuf;
 use targets::TARGETS;
 
 fn folder(kind: &str, target: &str) -> PathBuf {
@@ -149,6 +150,11 @@ fn bodies(hetzner: bool) -> Vec<Vec<u8>> {
                 _ => some[0].clone(),
             };
             all.push([&[which as u8], body.to_string().as_bytes()].concat());
+            if let Some((_, resource)) = protobuf::needs().find(|(other, _)| *other == *need) {
+                let list = protobuf::list(&resource, &some.into());
+                let body = kairos_doctor_simulator::protobuf::body(&list).expect("a built-in kind has it");
+                all.push([vec![which as u8], body].concat());
+            }
         }
     }
     all

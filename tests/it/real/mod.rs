@@ -11,6 +11,7 @@ mod fixes;
 mod incident;
 mod kubelet_words;
 mod objects;
+mod protobuf;
 mod same;
 mod schemas;
 mod server;

@@ -93,6 +93,11 @@ impl Answer {
         self
     }
 
+    /// The same in another form.
+    pub fn in_form(self, content_type: &str, body: Vec<u8>) -> Answer {
+        Answer { content_type: content_type.into(), body: body.into(), packed: None, ..self }
+    }
+
     /// The first half of it, as if that were all.
     fn half(mut self) -> Answer {
         self.body.truncate(self.body.len() / 2);

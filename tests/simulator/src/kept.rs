@@ -13,9 +13,10 @@ const MOST: usize = 4096;
 pub(crate) struct Kept(Mutex<HashMap<String, Answer>>);
 
 impl Kept {
-    /// The answer to that path and query, made when it is asked for the first time. It may depend on nothing else.
+    /// The answer to that path and query in that form, made when it is asked for the first time. It may depend on nothing else.
     pub fn or_make(&self, ask: &Ask, make: impl FnOnce() -> Answer) -> Answer {
-        let key = format!("{}?{}", ask.path, ask.query);
+        let form = ask.header("accept").unwrap_or_default();
+        let key = format!("{}?{} {form}", ask.path, ask.query);
         if let Some(answer) = self.kept().get(&key) {
             return answer.clone();
         }

@@ -37,6 +37,7 @@ use http::{Site, serve};
 use kept::Kept;
 use kubelets::Addresses;
 pub use kubernetes::kinds::kind;
+pub use kubernetes::protobuf;
 pub use log::{Bytes, Request};
 pub use options::{KubeletPort, Options, Source, Target};
 use pki::Names;

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use hyper::header::{ACCEPT, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::fault::Pages;
 use crate::http::{Answer, Ask, Site};
-use crate::kubernetes::{expired, written};
+use crate::kubernetes::{expired, protobuf, written};
 use crate::options::Source;
 
 /// How many tokens were made up.
@@ -17,7 +18,13 @@ pub(crate) struct Turns(AtomicUsize);
 pub(crate) async fn answer<S: Site>(pages: Pages, ask: &mut Ask, site: &S, turns: &Turns) -> Answer {
     match S::SOURCE {
         Source::Hetzner => hetzner(pages, ask, site).await,
-        _ => kubernetes(pages, ask, site, turns).await,
+        _ => {
+            // what is wrong with the pages is written in JSON
+            let takes_protobuf = protobuf::is_accepted(ask);
+            ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            let answer = kubernetes(pages, ask, site, turns).await;
+            if takes_protobuf { protobuf::encoded(answer) } else { answer }
+        }
     }
 }
 

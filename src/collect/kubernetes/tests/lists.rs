@@ -324,3 +324,62 @@ async fn lists_can_be_read_in_tasks_of_their_own() {
     let once = server.targets().iter().filter(|target| target.contains("configmaps")).count();
     assert_eq!(once, 1);
 }
+
+/// An answer of 200 with a body that says to be gzip.
+fn gzip_reply(body: &[u8]) -> Reply {
+    let head = format!("HTTP/1.1 200 X\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+    Reply::Bytes([head.as_bytes(), body].concat())
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn compressed_lists_are_unpacked_whatever_their_size() {
+    // Around each step in which a buffer grows, and once more than it holds at first.
+    for length in [0, 10, 65_000, 65_536, 70_000, 524_288, 600_000, 3_000_000] {
+        let item =
+            format!(r#"{{"metadata":{{"name":"a","annotations":{{"x":"{}"}}}}}}"#, "é1".repeat(length / 3));
+        let body = gzip(&format!(r#"{{"metadata":{{}},"items":[{item}]}}"#));
+        let server = serve(move |_| gzip_reply(&body)).await;
+        assert_eq!(names::<Pod>(&read(&server, &Pod::NEED).await.unwrap()), ["a"], "{length}");
+        assert!(server.heads().iter().all(|head| head.contains("accept-encoding: gzip")));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_whole_gzip_is_said() {
+    let whole = gzip(r#"{"metadata":{},"items":[{"metadata":{"name":"not-to-be-seen"}}]}"#);
+    let (half, mut wrong) = (whole[..whole.len() / 2].to_vec(), whole.clone());
+    let at = wrong.len() - 6;
+    wrong[at] ^= 1;
+    for (body, words) in [
+        (half, "the connection was cut in the middle of the answer"),
+        (wrong, "its answer says that it is gzip, and is not"),
+        (b"{\"items\":[]}".to_vec(), "its answer says that it is gzip, and is not"),
+        (Vec::new(), "the connection was cut in the middle of the answer"),
+    ] {
+        let gap = gap_of(&Pod::NEED, move |_| gzip_reply(&body)).await;
+        assert!(gap.detail.contains(words), "{}", gap.detail);
+    }
+}
+
+#[tokio::test]
+async fn built_in_kinds_are_asked_for_as_protobuf_and_others_as_json() {
+    let server = serve(|target| match target {
+        "/apis" => reply(200, DISCOVERED),
+        _ => list(&["a"], ""),
+    })
+    .await;
+    for (need, accepts) in [
+        (&Pod::NEED, "accept: application/vnd.kubernetes.protobuf,application/json\r\n"),
+        (&Gateway::NEED, "accept: application/json\r\n"),
+    ] {
+        // JSON is read too: something in between may know no better.
+        assert_eq!(need.len(&read(&server, need).await.unwrap()), 1, "{}", need.key);
+        assert!(server.heads().last().unwrap().contains(accepts), "{:?}", server.heads());
+    }
+}

@@ -4,6 +4,7 @@ mod discovery;
 pub(crate) mod kinds;
 pub(crate) mod list;
 mod logs;
+pub mod protobuf;
 pub(crate) mod request;
 mod select;
 mod status;
@@ -42,6 +43,13 @@ impl Site for ApiServer {
     const SOURCE: Source = Source::Kubernetes;
 
     async fn answer(&self, ask: &Ask) -> Answer {
+        let answer = self.judged(ask).await;
+        if protobuf::is_accepted(ask) { protobuf::encoded(answer) } else { answer }
+    }
+}
+
+impl ApiServer {
+    async fn judged(&self, ask: &Ask) -> Answer {
         // k3s serves no anonymous requests
         if ask.bearer() != Some(&self.token) {
             return status::unauthorized();
@@ -98,7 +106,10 @@ impl ApiServer {
         let custom = resource.custom;
         let Some(name) = &object.name else {
             let listed = Listed { items, kind, custom, seed: self.world.seed };
-            return self.kept.or_make(ask, || list::list(&listed, object, ask));
+            return self.kept.or_make(ask, || {
+                let answer = list::list(&listed, object, ask);
+                if protobuf::is_accepted(ask) { protobuf::encoded(answer) } else { answer }
+            });
         };
         let it = |item: &&Value| {
             item["metadata"]["name"] == name.as_str()
@@ -132,7 +143,9 @@ impl ApiServer {
 
 fn accepts_json(ask: &Ask) -> bool {
     let accept = ask.header("accept").unwrap_or("*/*");
-    ["application/json", "application/*", "*/*"].iter().any(|media| accept.contains(media))
+    ["application/json", protobuf::MEDIA_TYPE, "application/*", "*/*"]
+        .iter()
+        .any(|media| accept.contains(media))
 }
 
 /// Every resource that a need reads.
