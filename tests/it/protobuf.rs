@@ -138,7 +138,8 @@ fn the_simulator_writes_what_a_real_api_server_writes() {
         let (mut simulated, mut real) = (body(&list).unwrap(), protobuf);
         if need.key == "services" {
             // Who manages two ports: the keys of that JSON within the protobuf have an order that JSON does not keep.
-            (simulated.sort(), real.sort());
+            simulated.sort();
+            real.sort();
         }
         if simulated != real {
             wrong.push(need.key.into());
