@@ -64,6 +64,54 @@ fn every_target_is_built_and_no_corpus_is_forgotten() {
     }
 }
 
+/// What a real API server answered, with bytes changed, left out, and put where they do not belong.
+#[test]
+fn damaged_protobuf_is_harmless() {
+    let needs: Vec<_> = NEEDS.iter().filter(|need| !matches!(need.from, Origin::Hetzner(_))).collect();
+    let mut wrong = Vec::new();
+    for (need, _) in protobuf::needs() {
+        let which = needs.iter().position(|other| **other == need).unwrap() as u8;
+        let whole = fs::read(&protobuf::answers(need)[1]).unwrap();
+        let mut numbers = Numbers(whole.len() as u64);
+        for round in 0..DAMAGED {
+            let mut body = [&[which], &whole[..]].concat();
+            // Of the magic and the envelope most is left, so that most are looked into.
+            let mut place = |body: &Vec<u8>| 5 + numbers.next() as usize % (body.len() - 5);
+            for _ in 0..=round % 4 {
+                let (at, other) = (place(&body), place(&body));
+                match (at + other + round) % 5 {
+                    0 => body[at] ^= 1 << (other % 8),
+                    1 => body[at] = other as u8,
+                    2 => body.truncate(at),
+                    3 => drop(body.drain(at.min(other)..at.max(other).min(at.min(other) + 9))),
+                    _ => body.insert(at, [0, 0x7f, 0x80, 0xff, 0x0a, 0x12][other % 6]),
+                }
+                if body.len() < 16 {
+                    break;
+                }
+            }
+            if catch_unwind(AssertUnwindSafe(|| targets::kubernetes(&body))).is_err() {
+                wrong.push(format!("{}, round {round}: {body:?}", need.key));
+            }
+        }
+    }
+    none(wrong);
+}
+
+/// How often each answer is damaged.
+const DAMAGED: usize = 200;
+
+/// Numbers that are always the same (SplitMix64).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB) >> 31
+    }
+}
+
 /// Where a fuzzer begins: `cargo test --locked --test it hostile::corpus::seeds -- --ignored` writes `fuzz/seeds`.
 #[test]
 #[ignore = "writes fuzz/seeds"]
