@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::wire::{Field, Raw, RawTime, lenient, wire};
@@ -109,8 +109,21 @@ pub struct PodConditions(pub Vec<Condition>);
 
 impl<'de> Deserialize<'de> for PodConditions {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<PodConditions, D::Error> {
-        let all = Vec::<Told>::deserialize(d)?;
-        Ok(PodConditions(all.into_iter().filter_map(|Told(condition)| condition).collect()))
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = PodConditions;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of conditions")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<PodConditions, A::Error> {
+                let mut told = Vec::new();
+                while let Some(Told(condition)) = all.next_element()? {
+                    told.extend(condition);
+                }
+                Ok(PodConditions(told))
+            }
+        }
+        d.deserialize_seq(V)
     }
 }
 
