@@ -87,6 +87,10 @@ fn env(object: &Value, name: &str) -> Option<String> {
     if let Some(value) = var["value"].as_str() {
         return Some(value.to_string());
     }
+    // The API leaves out an empty value, and the container has the variable.
+    if var["valueFrom"].is_null() {
+        return Some(String::new());
+    }
     ["secretKeyRef", "configMapKeyRef"].iter().find_map(|kind| {
         let from = &var["valueFrom"][kind];
         let what = if *kind == "secretKeyRef" { "Secret" } else { "ConfigMap" };
@@ -127,5 +131,14 @@ mod tests {
         let pod = json!({"spec": {"containers": [{"env": [{"name": "N", "valueFrom": {"secretKeyRef": {"name": "hcloud", "key": "network"}}}]}]}});
         assert_eq!(resolve(&pod, "env N").as_deref(), Some("from Secret hcloud, key network"));
         assert_eq!(resolve(&pod, "env M"), None);
+    }
+
+    #[test]
+    fn a_variable_without_a_value_is_set_and_empty() {
+        let field = json!({"fieldRef": {"fieldPath": "spec.nodeName"}});
+        let pod =
+            json!({"spec": {"containers": [{"env": [{"name": "N"}, {"name": "F", "valueFrom": field}]}]}});
+        assert_eq!(resolve(&pod, "env N").as_deref(), Some(""));
+        assert_eq!(resolve(&pod, "env F"), None);
     }
 }

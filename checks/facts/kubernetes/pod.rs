@@ -198,14 +198,10 @@ impl<'de> Deserialize<'de> for Env {
         let kept = |var: RawVar| {
             // Cleaned before it is judged, so that what was kept would be kept again.
             let name = Text::shared(&var.name.0);
-            sanitise::keeps_variable(&name).then(|| {
-                // The API leaves out an empty value, and the container has the variable, empty.
-                let value = match (var.value, &var.value_from) {
-                    (None, None) => Some(Raw::default()),
-                    (value, _) => value,
-                };
-                let value = value.and_then(|value| sanitise::variable(&name, &Text::new(&value.0)));
-                EnvVar { name, value, value_from: var.value_from }
+            sanitise::keeps_variable(&name).then(|| EnvVar {
+                value: var.value.and_then(|value| sanitise::variable(&name, &Text::new(&value.0))),
+                name,
+                value_from: var.value_from,
             })
         };
         Ok(Env(all.into_iter().filter_map(kept).collect()))

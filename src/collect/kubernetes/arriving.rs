@@ -13,8 +13,6 @@ use super::failure::Failure;
 use crate::collect::budget::Came;
 use crate::collect::room::{Room, grow};
 
-/// Of a body that is longer than asked for.
-const NOT_WHOLE: bool = false;
 /// The largest window that gzip has.
 const WINDOW_BITS: u8 = 15;
 
@@ -33,7 +31,8 @@ impl Arriving {
     /// The head of an answer, and its body to come.
     pub fn of(response: Response<Body>) -> (response::Parts, Arriving) {
         let (head, body) = response.into_parts();
-        let is_gzip = head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "gzip");
+        let encoding = head.headers.get(CONTENT_ENCODING).and_then(|encoding| encoding.to_str().ok());
+        let is_gzip = encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case("gzip"));
         let gzip = || Gzip { state: Decompress::new_gzip(WINDOW_BITS), ended: false };
         (head, Arriving { body, gzip: is_gzip.then(gzip) })
     }
@@ -59,7 +58,7 @@ impl Arriving {
                 None => copy(data, &mut bytes, cap, room).await,
             };
             if !fits {
-                return Ok((bytes, NOT_WHOLE));
+                return Ok((bytes, false));
             }
             enough = enough || look(&bytes);
         }

@@ -144,6 +144,7 @@ impl Kubernetes {
         let outcome = match failure.outcome {
             // Some servers cut the handshake, and say why in no or in other words.
             "unauthorized" if self.client_expired() => "client-certificate-expired",
+            "malformed" => "not-kubernetes",
             outcome => outcome,
         };
         Judged { outcome, detail: failure.detail, version: None }

@@ -8,5 +8,3 @@ require (
 	k8s.io/apimachinery v0.35.4
 	k8s.io/kube-aggregator v0.35.4
 )
-
-require (

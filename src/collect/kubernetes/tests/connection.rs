@@ -117,6 +117,12 @@ async fn answers_that_are_not_the_hoped_for_one() {
     assert_eq!((&*server.outcome, server.detail.contains("gitVersion")), ("not-kubernetes", true));
     let (server, _) = outcome_of(|_| reply_with(302, "location: /login\r\n", "")).await;
     assert_eq!(server.outcome, "not-kubernetes");
+    let no_gzip = "content-encoding: GZIP\r\n";
+    let (server, _) = outcome_of(move |_| reply_with(200, no_gzip, r#"{"gitVersion":"v1.35.4"}"#)).await;
+    assert_eq!(
+        (&*server.outcome, &*server.detail),
+        ("not-kubernetes", "its answer says that it is gzip, and is not")
+    );
     let (server, _) = outcome_of(|_| Reply::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n".into())).await;
     assert_eq!(server.outcome, "not-kubernetes");
     let (server, gap) = outcome_of(|_| Reply::Cut).await;
