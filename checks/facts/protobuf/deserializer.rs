@@ -20,20 +20,6 @@ impl<'a> Of<'a> {
         Of { holds: &shape.it, value: Value::Bytes(bytes) }
     }
 
-    fn bytes(&self) -> Result<&'a [u8], Error> {
-        match self.value {
-            Value::Bytes(bytes) => Ok(bytes),
-            _ => Err(Error::Broken),
-        }
-    }
-
-    fn number(&self) -> Result<u64, Error> {
-        match self.value {
-            Value::Number(number) => Ok(number),
-            _ => Err(Error::Broken),
-        }
-    }
-
     /// Nothing, where JSON leaves out nothing.
     fn is_zero(&self) -> bool {
         match self.holds {
@@ -51,18 +37,6 @@ fn visit_text<'a, V: Visitor<'a>>(text: &'a [u8], visitor: V) -> Result<V::Value
         Ok(text) => visitor.visit_borrowed_str(text),
         Err(_) => visitor.visit_string(String::from_utf8_lossy(text).into_owned()),
     }
-}
-
-/// The text in field 1: of a `resource.Quantity`, or of a reference that is inlined in JSON.
-fn wrapped(message: &[u8]) -> Result<&[u8], Error> {
-    let (mut fields, mut found) = (Message(message), &[][..]);
-    while let Some((number, value)) = fields.field()? {
-        match value {
-            Value::Bytes(text) if number == 1 => found = text,
-            _ => {}
-        }
-    }
-    Ok(found)
 }
 
 /// Nanoseconds since 1970 of a `metav1.Time` or `MicroTime`.
@@ -83,17 +57,17 @@ impl<'de> Deserializer<'de> for Of<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.holds {
-            Holds::Text => visit_text(self.bytes()?, visitor),
-            Holds::Wrapped => visit_text(wrapped(self.bytes()?)?, visitor),
+            Holds::Text => visit_text(self.value.bytes()?, visitor),
+            Holds::Wrapped => visit_text(Message(self.value.bytes()?).bytes(1)?.unwrap_or_default(), visitor),
             // Negative ones of any width stand there with all 64 bits.
-            Holds::Number => visitor.visit_i64(self.number()? as i64),
-            Holds::Bool => visitor.visit_bool(self.number()? != 0),
-            Holds::Time => match Timestamp::from_nanosecond(nanoseconds(self.bytes()?)?) {
+            Holds::Number => visitor.visit_i64(self.value.number()? as i64),
+            Holds::Bool => visitor.visit_bool(self.value.number()? != 0),
+            Holds::Time => match Timestamp::from_nanosecond(nanoseconds(self.value.bytes()?)?) {
                 Ok(time) => visitor.visit_string(time.to_string()),
                 Err(_) => visitor.visit_str(""),
             },
             Holds::Message(shape) => {
-                visitor.visit_map(Fields { rest: Message(self.bytes()?), shape, here: None })
+                visitor.visit_map(Fields { rest: Message(self.value.bytes()?), shape, here: None })
             }
             // Only where it stands alone, which no map does.
             Holds::Map => Err(Error::Broken),
@@ -114,7 +88,7 @@ impl<'de> Deserializer<'de> for Of<'de> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.holds {
-            Holds::Time if name == TIME => visitor.visit_i128(nanoseconds(self.bytes()?)?),
+            Holds::Time if name == TIME => visitor.visit_i128(nanoseconds(self.value.bytes()?)?),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -162,12 +136,12 @@ impl<'de> MapAccess<'de> for Fields<'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
         let (field, value) = self.here.take().ok_or(Error::Broken)?;
-        let items = Items { rest: &mut self.rest, field, first: Some(value) };
         match field.holds {
-            Holds::Map => seed.deserialize(Entries(items)),
-            _ if field.is_list => seed.deserialize(List(items)),
-            _ => seed.deserialize(Of { holds: &field.holds, value }),
+            Holds::Map => {}
+            _ if field.is_list => {}
+            _ => return seed.deserialize(Of { holds: &field.holds, value }),
         }
+        seed.deserialize(Items { rest: &mut self.rest, field, first: Some(value) })
     }
 }
 
@@ -196,13 +170,14 @@ impl Drop for Items<'_, '_> {
     }
 }
 
-struct List<'a, 'de>(Items<'a, 'de>);
-
-impl<'de> Deserializer<'de> for List<'_, 'de> {
+impl<'de> Deserializer<'de> for Items<'_, 'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_seq(self)
+        match self.field.holds {
+            Holds::Map => visitor.visit_map(Entries { items: self, value: &[] }),
+            _ => visitor.visit_seq(self),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -219,59 +194,30 @@ impl<'de> Deserializer<'de> for List<'_, 'de> {
     }
 }
 
-impl<'de> SeqAccess<'de> for List<'_, 'de> {
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        let holds = &self.0.field.holds;
-        self.0.next()?.map(|value| seed.deserialize(Of { holds, value })).transpose()
+        let holds = &self.field.holds;
+        self.next()?.map(|value| seed.deserialize(Of { holds, value })).transpose()
     }
 }
 
-/// A map of text: each entry is a message of key and value.
-struct Entries<'a, 'de>(Items<'a, 'de>);
-
-impl<'de> Deserializer<'de> for Entries<'_, 'de> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(Pairs { items: self.0, value: &[] })
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, v: V) -> Result<V::Value, Error> {
-        v.visit_newtype_struct(self)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-struct Pairs<'a, 'de> {
+/// A map of text: each item is a message of key and value.
+struct Entries<'a, 'de> {
     items: Items<'a, 'de>,
     value: &'de [u8],
 }
 
-impl<'de> MapAccess<'de> for Pairs<'_, 'de> {
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some(value) = self.items.next()? else { return Ok(None) };
-        let (mut entry, mut key) = (Message((Of { holds: &Holds::Map, value }).bytes()?), &[][..]);
-        self.value = &[];
-        while let Some((number, value)) = entry.field()? {
-            match (number, value) {
-                (1, Value::Bytes(text)) => key = text,
-                (2, Value::Bytes(text)) => self.value = text,
-                _ => {}
-            }
-        }
-        seed.deserialize(Of { holds: &Holds::Text, value: Value::Bytes(key) }).map(Some)
+        let Some(entry) = self.items.next()? else { return Ok(None) };
+        let entry = Message(entry.bytes()?);
+        self.value = entry.bytes(2)?.unwrap_or_default();
+        let key = Value::Bytes(entry.bytes(1)?.unwrap_or_default());
+        seed.deserialize(Of { holds: &Holds::Text, value: key }).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {

@@ -116,15 +116,7 @@ fn token(list_meta: &[u8]) -> Result<Option<String>, Error> {
 }
 
 /// The text in the field of that number.
-fn text(message: &[u8], wanted: u32) -> Result<Option<String>, Error> {
-    let (mut fields, mut found) = (Message(message), None);
-    while let Some((number, value)) = fields.field()? {
-        match value {
-            Value::Bytes(text) if number == wanted => {
-                found = Some(String::from_utf8_lossy(text).into_owned())
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
+fn text(message: &[u8], number: u32) -> Result<Option<String>, Error> {
+    let text = Message(message).bytes(number)?;
+    Ok(text.map(|text| String::from_utf8_lossy(text).into_owned()))
 }

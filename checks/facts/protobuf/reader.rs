@@ -44,6 +44,26 @@ pub enum Value<'a> {
     Fixed,
 }
 
+impl<'a> Value<'a> {
+    /// # Errors
+    /// When it is a number.
+    pub fn bytes(self) -> Result<&'a [u8], Error> {
+        match self {
+            Value::Bytes(bytes) => Ok(bytes),
+            _ => Err(Error::Broken),
+        }
+    }
+
+    /// # Errors
+    /// When it is none.
+    pub fn number(self) -> Result<u64, Error> {
+        match self {
+            Value::Number(number) => Ok(number),
+            _ => Err(Error::Broken),
+        }
+    }
+}
+
 /// What is left of a message.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a>(pub &'a [u8]);
@@ -71,6 +91,20 @@ impl<'a> Message<'a> {
             _ => return Err(Error::Broken),
         };
         Ok(Some((number, value)))
+    }
+
+    /// What the field of that number holds: of several the last.
+    ///
+    /// # Errors
+    /// When it is a number, or this is no message.
+    pub fn bytes(mut self, wanted: u32) -> Result<Option<&'a [u8]>, Error> {
+        let mut found = None;
+        while let Some((number, value)) = self.field()? {
+            if number == wanted {
+                found = Some(value.bytes()?);
+            }
+        }
+        Ok(found)
     }
 
     /// The number of the next field, and what there is of its content so far.

@@ -20,10 +20,9 @@ pub(crate) async fn answer<S: Site>(pages: Pages, ask: &mut Ask, site: &S, turns
         Source::Hetzner => hetzner(pages, ask, site).await,
         _ => {
             // what is wrong with the pages is written in JSON
-            let takes_protobuf = protobuf::is_accepted(ask);
+            let is_accepted = protobuf::is_accepted(ask);
             ask.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let answer = kubernetes(pages, ask, site, turns).await;
-            if takes_protobuf { protobuf::encoded(answer) } else { answer }
+            protobuf::negotiated(kubernetes(pages, ask, site, turns).await, is_accepted)
         }
     }
 }

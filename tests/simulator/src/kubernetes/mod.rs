@@ -43,8 +43,7 @@ impl Site for ApiServer {
     const SOURCE: Source = Source::Kubernetes;
 
     async fn answer(&self, ask: &Ask) -> Answer {
-        let answer = self.judged(ask).await;
-        if protobuf::is_accepted(ask) { protobuf::encoded(answer) } else { answer }
+        protobuf::negotiated(self.judged(ask).await, protobuf::is_accepted(ask))
     }
 }
 
@@ -107,8 +106,7 @@ impl ApiServer {
         let Some(name) = &object.name else {
             let listed = Listed { items, kind, custom, seed: self.world.seed };
             return self.kept.or_make(ask, || {
-                let answer = list::list(&listed, object, ask);
-                if protobuf::is_accepted(ask) { protobuf::encoded(answer) } else { answer }
+                protobuf::negotiated(list::list(&listed, object, ask), protobuf::is_accepted(ask))
             });
         };
         let it = |item: &&Value| {

@@ -40,9 +40,9 @@ pub(crate) fn is_accepted(ask: &Ask) -> bool {
     ask.header("accept").is_some_and(|accept| accept.contains(MEDIA_TYPE))
 }
 
-/// The answer in this form, where it is a built-in object, or a list of them, or a Status, in JSON.
-pub(crate) fn encoded(answer: Answer) -> Answer {
-    if answer.content_type != "application/json" {
+/// The answer in this form where the client takes it, and it is a built-in object, or a list of them, or a Status, in JSON.
+pub(crate) fn negotiated(answer: Answer, is_accepted: bool) -> Answer {
+    if !is_accepted || answer.content_type != "application/json" {
         return answer;
     }
     let Ok(object) = serde_json::from_slice::<Value>(&answer.body) else { return answer };
