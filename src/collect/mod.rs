@@ -20,12 +20,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::{join, join_all, join4};
+use futures::future::{join, join_all};
 use jiff::{Timestamp, Unit};
 use kairos_doctor_checks::facts::controller_log::ControllerLog;
 use kairos_doctor_checks::facts::kubelet::{ApiServer, ClusterCa, Kubelet, LogProbe};
 use kairos_doctor_checks::facts::kubernetes::{DaemonSet, Deployment, Namespace, Node, Pod, Version};
-use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Text, Why};
+use kairos_doctor_checks::facts::{Facts, Gap, Kind, Known, NEEDS, Need, Origin, Part, Resource, Text, Why};
 use kairos_doctor_checks::{ALL, Check};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::OnceCell;
@@ -192,7 +192,14 @@ async fn read_cluster(
             false => None,
         }
     };
-    let (lists, kubelets, controller, authority) = join4(lists, kubelets, controller, api.cluster_ca()).await;
+    let is_custom = |need: &Need| matches!(need.from, Origin::Kubernetes(Resource { custom: true, .. }));
+    let discovery = async {
+        if plan.needs.iter().any(|need| is_custom(need)) {
+            api.discover().await;
+        }
+    };
+    let (lists, kubelets, controller, authority, ()) =
+        tokio::join!(lists, kubelets, controller, api.cluster_ca(), discovery);
     let mut all = lists;
     let mut put = |key: &Need, part: Known<Part>| {
         if let Some(need) = plan.needs.iter().find(|need| ***need == *key) {

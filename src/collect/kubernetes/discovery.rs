@@ -3,6 +3,7 @@
 //! Source: kubernetes `staging/src/k8s.io/api/apidiscovery/v2/types.go` and `apimachinery/pkg/apis/meta/v1/types.go`.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http::StatusCode;
@@ -70,6 +71,20 @@ struct Listed {
 }
 
 impl Kubernetes {
+    /// Asks what is served beside the first request, so that custom resources can be listed with all others; leaves it when
+    /// there is nobody to ask.
+    pub async fn discover(&self) {
+        let gone = async {
+            if self.reached().await.is_ok() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            _ = self.served() => {}
+            () = gone => {}
+        }
+    }
+
     /// What is served; `None` when the server would not say.
     pub(super) async fn served(&self) -> Option<&Served> {
         let ask = async || {
