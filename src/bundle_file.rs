@@ -1,56 +1,171 @@
 //! Bundles on disk: `.json`, or `.json.gz`.
 
+use std::fmt;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use kairos_doctor_checks::facts::{FORMAT, Facts, Text};
-use serde_json::Value;
+use kairos_doctor_checks::facts::{BundleError, Document, FORMAT, Facts, Text};
+use serde::Deserialize;
+use serde_json::error::Category;
 
 /// No bundle is read beyond this: a compressed one may unpack to anything.
 const LARGEST: u64 = 1 << 28;
 
 /// Reads a recorded cluster, from standard input when the path is `-`; whether it is compressed is seen from its first bytes.
+/// It is read object by object, and never held as a whole.
 ///
 /// # Errors
 /// One sentence naming the file and what helps: it cannot be read, is cut off, is something else, or of a later version.
 pub fn read(path: &Path) -> Result<Facts, String> {
-    let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
-    let bytes = bytes(path, "recording")?;
-    if bytes.starts_with(b"PK\x03\x04") {
+    let name = named(path);
+    let file = open(path).map_err(|e| unreadable(&name, "recording", e))?;
+    let head = file.head().to_vec();
+    if head.starts_with(b"PK\x03\x04") {
         return Err(format!("{name} is a zip archive: unpack it, and name the .json or .json.gz in it"));
     }
-    let bundle: Value = serde_json::from_slice(&bytes).map_err(|e| no_json(&name, &bytes, &e))?;
-    Facts::from_bundle(&bundle).map_err(|e| no_bundle(&name, &bundle, &e.to_string()))
+    let mut reader = serde_json::Deserializer::from_reader(BufReader::with_capacity(AT_ONCE, file));
+    let document = Document::deserialize(&mut reader).and_then(|document| reader.end().map(|()| document));
+    let document = document.map_err(|e| match e.classify() {
+        Category::Io => unreadable(&name, "recording", e.into()),
+        Category::Data => format!("{name} is damaged: {e}"),
+        Category::Syntax | Category::Eof => no_json(&name, &head, &e),
+    })?;
+    match document.facts {
+        Ok(facts) => Ok(facts),
+        Err(ref why) => Err(no_bundle(&name, &document, why)),
+    }
 }
 
 /// What stands in a file, or on standard input when the path is `-`, unpacked where it is compressed. `what` is what it
-/// should be: `recording`, `report`.
+/// should be: `report`.
 ///
 /// # Errors
 /// One sentence naming the file.
 pub fn bytes(path: &Path, what: &str) -> Result<Vec<u8>, String> {
-    let stdin = path == Path::new("-");
-    let name = if stdin { "standard input".to_string() } else { path.display().to_string() };
-    let (mut raw, mut bytes) = (Vec::new(), Vec::new());
-    let taken = match stdin {
-        true => std::io::stdin().lock().take(LARGEST).read_to_end(&mut raw),
-        false => fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut raw)),
+    let mut bytes = Vec::new();
+    let taken = open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    taken.map_err(|e| unreadable(&named(path), what, e))?;
+    Ok(bytes)
+}
+
+fn named(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
+}
+
+/// So many bytes are read in one go.
+const AT_ONCE: usize = 64 * 1024;
+/// So many tell what a file is.
+const HEAD: u64 = 200;
+
+type Source = Box<dyn Read>;
+
+/// A file as it unpacks.
+struct Unpacked {
+    reader: Source,
+    head: Cursor<Vec<u8>>,
+}
+
+fn open(path: &Path) -> io::Result<Unpacked> {
+    let source: Source = match path == Path::new("-") {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(fs::File::open(path)?),
     };
-    if taken.map_err(|e| format!("cannot read {name}: {e}"))? as u64 == LARGEST {
-        return Err(format!("{name} is larger than 256 MiB, which no {what} is"));
-    }
-    if !raw.starts_with(&[0x1f, 0x8b]) {
+    let raw = Unpacked::of(AtMost::of(source, false))?;
+    if !raw.head().starts_with(&[0x1f, 0x8b]) {
         return Ok(raw);
     }
-    let cut = |e| format!("{name} is no whole gzip file ({e}): download it again, or collect it again");
-    if GzDecoder::new(&raw[..]).take(LARGEST).read_to_end(&mut bytes).map_err(cut)? as u64 == LARGEST {
-        return Err(format!("{name} unpacks to more than 256 MiB, which no {what} does"));
+    Unpacked::of(AtMost::of(Box::new(Gzip(GzDecoder::new(raw))), true))
+}
+
+impl Unpacked {
+    fn of(mut reader: AtMost) -> io::Result<Unpacked> {
+        let mut head = Vec::new();
+        reader.by_ref().take(HEAD).read_to_end(&mut head)?;
+        Ok(Unpacked { reader: Box::new(reader), head: Cursor::new(head) })
     }
-    Ok(bytes)
+
+    /// What it begins with.
+    fn head(&self) -> &[u8] {
+        self.head.get_ref()
+    }
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.head.read(buffer)? {
+            0 => self.reader.read(buffer),
+            read => Ok(read),
+        }
+    }
+}
+
+/// Says of what is no whole gzip file that it is none.
+struct Gzip(GzDecoder<Unpacked>);
+
+impl Read for Gzip {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|e| match e.get_ref().is_some_and(|inner| inner.is::<Wrong>()) {
+            true => e,
+            false => io::Error::other(Wrong::NoGzip(e.to_string())),
+        })
+    }
+}
+
+/// Reads so much and no more.
+struct AtMost {
+    source: Source,
+    left: u64,
+    unpacks: bool,
+}
+
+impl AtMost {
+    fn of(source: Source, unpacks: bool) -> AtMost {
+        AtMost { source, left: LARGEST, unpacks }
+    }
+}
+
+impl Read for AtMost {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::other(if self.unpacks { Wrong::UnpacksToMore } else { Wrong::TooLarge })
+        })?;
+        Ok(read)
+    }
+}
+
+/// What is wrong with a file that could be read.
+#[derive(Debug)]
+enum Wrong {
+    NoGzip(String),
+    TooLarge,
+    UnpacksToMore,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::NoGzip(why) => {
+                write!(f, "is no whole gzip file ({why}): download it again, or collect it again")
+            }
+            Wrong::TooLarge => f.write_str("is larger than 256 MiB, which no"),
+            Wrong::UnpacksToMore => f.write_str("unpacks to more than 256 MiB, which no"),
+        }
+    }
+}
+impl std::error::Error for Wrong {}
+
+fn unreadable(name: &str, what: &str, e: io::Error) -> String {
+    match e.get_ref().and_then(|inner| inner.downcast_ref::<Wrong>()) {
+        Some(wrong @ Wrong::NoGzip(_)) => format!("{name} {wrong}"),
+        Some(wrong @ Wrong::TooLarge) => format!("{name} {wrong} {what} is"),
+        Some(wrong @ Wrong::UnpacksToMore) => format!("{name} {wrong} {what} does"),
+        None => format!("cannot read {name}: {e}"),
+    }
 }
 
 /// What makes a recording, for whoever named something else.
@@ -75,8 +190,8 @@ fn no_json(name: &str, bytes: &[u8], e: &serde_json::Error) -> String {
     format!("{name} {what}; {RECORD}")
 }
 
-fn no_bundle(name: &str, bundle: &Value, why: &str) -> String {
-    let format = bundle["format"].as_str().unwrap_or_default();
+fn no_bundle(name: &str, document: &Document, why: &BundleError) -> String {
+    let format = &*document.format;
     if format.starts_with("kairos-doctor/bundle/") && format != FORMAT {
         let format = Text::new(format);
         return format!(
@@ -85,13 +200,12 @@ fn no_bundle(name: &str, bundle: &Value, why: &str) -> String {
             env!("CARGO_PKG_VERSION")
         );
     }
-    let schema = bundle["schema"].as_str().unwrap_or_default();
-    if schema.starts_with("kairos-doctor/report/") {
+    if document.schema.starts_with("kairos-doctor/report/") {
         return format!(
             "{name} is a report (`-o json`) and no recording: --from takes what `kairos-doctor collect -o FILE` writes"
         );
     }
-    if bundle["kind"].is_string() && bundle["apiVersion"].is_string() {
+    if document.is_of_kubernetes {
         return format!("{name} is an object of the Kubernetes API and no recording; {RECORD}");
     }
     if format == FORMAT {
@@ -100,20 +214,44 @@ fn no_bundle(name: &str, bundle: &Value, why: &str) -> String {
     format!("{name} is no recording: {why}; {RECORD}")
 }
 
-/// Writes a recorded cluster, whole or not at all; compressed when the name ends in `.gz`. Only the owner may read it.
+/// Writes a recorded cluster, whole or not at all, and says how many bytes that took; compressed when the name ends in `.gz`.
+/// Only the owner may read it.
 ///
 /// # Errors
 /// One sentence naming the file.
 pub fn write(path: &Path, facts: &Facts) -> Result<u64, String> {
-    let json = serde_json::to_vec_pretty(&facts.to_bundle()).expect("a bundle is plain data");
-    let bytes = if path.extension().is_some_and(|end| end == "gz") {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-        packed.write_all(&json).and_then(|()| packed.finish()).map_err(|e| format!("cannot compress: {e}"))?
-    } else {
-        json
-    };
-    write_whole(path, &bytes, OWNER).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
-    Ok(bytes.len() as u64)
+    let packs = path.extension().is_some_and(|end| end == "gz");
+    let written = write_by(path, OWNER, |file| {
+        let mut counted = Counted { file: BufWriter::with_capacity(AT_ONCE, file), bytes: 0 };
+        if packs {
+            let packed = GzEncoder::new(&mut counted, Compression::best());
+            let mut packed = BufWriter::with_capacity(AT_ONCE, packed);
+            serde_json::to_writer_pretty(&mut packed, &facts.bundle())?;
+            packed.into_inner()?.finish()?;
+        } else {
+            serde_json::to_writer_pretty(&mut counted, &facts.bundle())?;
+        }
+        counted.flush()?;
+        Ok(counted.bytes)
+    });
+    written.map_err(|e| format!("cannot write {}: {e}", path.display()))
+}
+
+struct Counted<W> {
+    file: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Who may read a new file: a bundle only its owner, a report whoever the umask lets.
@@ -121,10 +259,14 @@ pub const OWNER: u32 = 0o600;
 pub const EVERYBODY: u32 = 0o666;
 
 /// Writes beside the file and renames, so that nobody ever sees half of it; a device or pipe is written to as it is.
+pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    write_by(path, mode, |file| file.write_all(bytes))
+}
+
 #[expect(clippy::disallowed_methods, reason = "what the user asked to be written")]
-pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+fn write_by<T>(path: &Path, mode: u32, write: impl FnOnce(&mut fs::File) -> io::Result<T>) -> io::Result<T> {
     if path.metadata().is_ok_and(|m| !m.is_file()) {
-        return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        return write(&mut fs::OpenOptions::new().write(true).open(path)?);
     }
     // Through a link, whose target is what is meant.
     let whole = path.canonicalize();
@@ -137,9 +279,13 @@ pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> 
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    let written =
-        options.open(&beside).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.and_then(|()| fs::rename(&beside, path)).inspect_err(|_| drop(fs::remove_file(&beside)))
+    let written = options.open(&beside).and_then(|mut file| {
+        let written = write(&mut file)?;
+        file.sync_all()?;
+        Ok(written)
+    });
+    let moved = written.and_then(|written| fs::rename(&beside, path).map(|()| written));
+    moved.inspect_err(|_| drop(fs::remove_file(&beside)))
 }
 
 #[cfg(all(test, unix))]

@@ -61,7 +61,7 @@ impl Prior {
         checks: &[&'static Check],
         open: &Judged,
     ) -> (Judged, Option<Replaced>) {
-        let redacted = redact::redact(facts);
+        let redacted = redact::redact(facts.clone());
         let report = engine::run(&redacted, checks);
         let replaced = redacted.replaced;
         if self.entries.is_empty() && open.since.is_none() {

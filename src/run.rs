@@ -1,6 +1,6 @@
 //! Does what the command line asks for.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -102,10 +102,12 @@ fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> 
     let (mut facts, reads) = self::live(&live, collect::needs_of(ALL))?;
     facts.recorded_by = Some(env!("CARGO_PKG_VERSION").into());
     if redact.or(true) {
-        facts = redact::redact(&facts);
+        facts = redact::redact(facts);
     }
     if output == Path::new("-") {
-        print(&(serde_json::to_string_pretty(&facts.to_bundle()).expect("a bundle is plain data") + "\n"))?;
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let written = serde_json::to_writer_pretty(&mut out, &facts.bundle()).map_err(std::io::Error::from);
+        printed(written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()))?;
     } else {
         let bytes = bundle_file::write(output, &facts)?;
         let (name, size) = (output.display(), bytes.div_ceil(1000));
@@ -282,7 +284,11 @@ fn say(line: &str) {
 /// Standard output; that a reader has gone away is no error.
 fn print(text: &str) -> Result<u8, String> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+}
+
+fn printed(written: std::io::Result<()>) -> Result<u8, String> {
+    match written {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the report: {e}")),
         _ => Ok(0),
     }

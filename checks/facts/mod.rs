@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
-pub use bundle::{BundleError, FORMAT};
+pub use bundle::{BundleError, Document, FORMAT};
 pub use gap::{Gap, Known, Why};
 pub use need::{Collection, Kind, LogRead, Need, Origin, Page, Part, Resource, Undecodable};
 pub use replaced::Replaced;
@@ -220,6 +220,13 @@ impl Facts {
 
     pub fn part(&self, need: &Need) -> Option<&Known<Part>> {
         self.parts.get(need.key)
+    }
+
+    /// The same, and it is not there any more.
+    pub fn take(&mut self, need: &Need) -> Option<Known<Part>> {
+        self.project.take();
+        self.index = Arc::default();
+        self.parts.remove(need.key)
     }
 
     /// Only what these needs give: what a check did not declare does not exist for it.

@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
+use std::mem::take;
 use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error as _};
@@ -16,6 +17,12 @@ use crate::ObjectRef;
 
 /// The items of one need, a `Vec` of one kind.
 pub type Part = Arc<dyn Any + Send + Sync>;
+
+/// So many are held as they stand in a bundle until facts are made of them.
+const AT_ONCE: usize = 128;
+
+/// Items as they stand in a bundle.
+pub type Objects<'a> = Box<dyn Iterator<Item = Value> + 'a>;
 
 /// A kind of fact: a slim, wire-shaped struct and where it comes from.
 pub trait Kind: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
@@ -32,7 +39,7 @@ pub struct Need {
     pub from: Origin,
     decode: fn(&Need, &[u8]) -> Result<Page, Undecodable>,
     load: fn(&Value) -> Result<Part, serde_json::Error>,
-    encode: fn(&Part) -> Value,
+    objects: fn(&Part) -> Objects<'_>,
     join: fn(Vec<Part>) -> Part,
     append: fn(&mut Part, Part),
     len: fn(&Part) -> usize,
@@ -200,7 +207,7 @@ impl Need {
             from,
             decode,
             load: load::<T>,
-            encode: encode::<T>,
+            objects: objects::<T>,
             join: join::<T>,
             append: append::<T>,
             len: len::<T>,
@@ -222,9 +229,36 @@ impl Need {
         (self.load)(items)
     }
 
-    /// The items as they stand in a bundle.
+    /// Reads them back one after the other, without ever holding all of them as they stand there; `wrong` makes an error of
+    /// one that cannot be read.
+    ///
+    /// # Errors
+    /// The first that comes.
+    pub fn gather<E>(
+        &self,
+        objects: impl Iterator<Item = Result<Value, E>>,
+        wrong: impl Fn(serde_json::Error) -> E,
+    ) -> Result<Part, E> {
+        let (mut whole, mut some) = (self.join(Vec::new()), Vec::new());
+        let mut objects = objects.peekable();
+        while let Some(object) = objects.next() {
+            some.push(object?);
+            if some.len() == AT_ONCE || objects.peek().is_none() {
+                let part = self.load(&Value::Array(take(&mut some))).map_err(&wrong)?;
+                self.append(&mut whole, part);
+            }
+        }
+        Ok(self.join(vec![whole]))
+    }
+
+    /// The items as they stand in a bundle, each made when it is asked for: all at once take many times what the facts do.
+    pub fn objects<'a>(&self, part: &'a Part) -> Objects<'a> {
+        (self.objects)(part)
+    }
+
+    /// All of them as one array.
     pub fn encode(&self, part: &Part) -> Value {
-        (self.encode)(part)
+        self.objects(part).collect()
     }
 
     /// Pages put together: sorted by name, and one of each.
@@ -343,9 +377,9 @@ fn load<T: Kind>(items: &Value) -> Result<Part, serde_json::Error> {
     Ok(join::<T>(vec![Arc::new(items)]))
 }
 
-fn encode<T: Kind>(part: &Part) -> Value {
+fn objects<T: Kind>(part: &Part) -> Objects<'_> {
     let items = part.downcast_ref::<Vec<T>>().expect("a part holds the kind of its need");
-    serde_json::to_value(items).expect("facts are plain data")
+    Box::new(items.iter().map(|item| serde_json::to_value(item).expect("facts are plain data")))
 }
 
 fn items<T: Kind>(page: Part) -> Vec<T> {

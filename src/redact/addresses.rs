@@ -151,13 +151,17 @@ fn bits(ip: IpAddr) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use kairos_doctor_checks::facts::{FORMAT, Facts};
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
 
     fn key(cluster: &str) -> Key {
-        Key::of(&json!({"parts": {"namespaces": [{"metadata": {"name": "kube-system", "uid": cluster}}]}}))
+        let namespace = json!({"metadata": {"name": "kube-system", "uid": cluster}});
+        let bundle =
+            json!({"format": FORMAT, "now": "2026-11-23T09:00:00Z", "parts": {"namespaces": [namespace]}});
+        Key::of(&Facts::from_bundle(&bundle).unwrap())
     }
 
     fn settled(all: &[&str]) -> Addresses {

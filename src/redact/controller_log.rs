@@ -1,16 +1,13 @@
 //! Names in the lines of the cloud controller's log.
 
 use kairos_doctor_checks::domain::hccm_log::{Piece, Word, classify, pieces};
-use kairos_doctor_checks::facts::Kind;
-use kairos_doctor_checks::facts::controller_log::ControllerLog;
 use serde_json::Value;
 
 use super::dictionary::Dictionary;
 
-/// The nodes that the log names; one of them may be gone.
-pub fn nodes(parts: &Value) -> impl Iterator<Item = String> {
-    let logs = parts[ControllerLog::NEED.key].as_array().into_iter().flatten();
-    let lines = logs.flat_map(|log| log["lines"].as_array()).flatten();
+/// The nodes that a log names; one of them may be gone.
+pub fn nodes(log: &Value) -> impl Iterator<Item = String> {
+    let lines = log["lines"].as_array().into_iter().flatten();
     let node = |line: &Value| match classify(line["text"].as_str()?)? {
         Word::ServerNotFound { node } | Word::NodeIp { node, .. } if !node.is_empty() => {
             Some(node.to_string())
@@ -20,18 +17,12 @@ pub fn nodes(parts: &Value) -> impl Iterator<Item = String> {
     lines.filter_map(node)
 }
 
-/// Puts in the place of each line the one with pseudonyms by which it is still known.
-pub fn replace(parts: &Value, mut redacted: Value, dictionary: &Dictionary) -> Value {
-    fn all<'a>(of: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
-        of.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
+/// Puts in the place of each line of a log the one with pseudonyms by which it is still known.
+pub fn replace(log: &Value, redacted: &mut Value, dictionary: &Dictionary) {
+    let lines = redacted.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten();
+    for (line, was) in lines.zip(log["lines"].as_array().into_iter().flatten()) {
+        line["text"] = said(was["text"].as_str().unwrap_or_default(), dictionary).into();
     }
-    let key = ControllerLog::NEED.key;
-    for (log, was) in all(&mut redacted, key).zip(parts[key].as_array().into_iter().flatten()) {
-        for (line, was) in all(log, "lines").zip(was["lines"].as_array().into_iter().flatten()) {
-            line["text"] = said(was["text"].as_str().unwrap_or_default(), dictionary).into();
-        }
-    }
-    redacted
 }
 
 /// The words of the controller's own stay, whatever nodes are called.
@@ -47,11 +38,11 @@ fn said(text: &str, dictionary: &Dictionary) -> String {
 #[cfg(test)]
 mod tests {
     use kairos_doctor_checks::domain::hccm_log::{Word, words};
+    use kairos_doctor_checks::facts::Facts;
+    use kairos_doctor_checks::facts::controller_log::ControllerLog;
     use serde_json::json;
 
-    use super::*;
     use crate::redact::redact;
-    use kairos_doctor_checks::facts::Facts;
 
     /// Nodes and networks may be called like a word of a sentence, and like nothing else that the facts know.
     #[test]
@@ -71,7 +62,7 @@ mod tests {
             ]}],
         }});
         let open = Facts::from_bundle(&bundle).unwrap();
-        let hidden = redact(&open);
+        let hidden = redact(open.clone());
         let said = |facts: &Facts| -> Vec<Word> {
             words(facts).unwrap().into_iter().rev().map(|said| said.word).collect()
         };
@@ -94,7 +85,7 @@ mod tests {
         bundle["parts"].as_object_mut().unwrap().remove("controller.log");
         bundle["gaps"] =
             json!({"controller.log": {"need": "controller.log", "why": "forbidden", "detail": "no"}});
-        let hidden = redact(&Facts::from_bundle(&bundle).unwrap());
+        let hidden = redact(Facts::from_bundle(&bundle).unwrap());
         assert_eq!(hidden.all::<ControllerLog>().unwrap_err().detail, "no");
     }
 }

@@ -1,27 +1,18 @@
 //! Which name becomes which, from the facts alone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem::take;
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use kairos_doctor_checks::ObjectRef;
-use kairos_doctor_checks::facts::Replaced;
-use serde_json::Value;
+use kairos_doctor_checks::facts::{Facts, Replaced};
 
 use super::addresses::Addresses;
-use super::domains::Domains;
 use super::identifiers::Identifiers;
-use super::key::Key;
-use super::text::{address_prefixes, as_address, quoted, strings, word_after, words};
-use super::{controller_log, people, words as everyday};
-
-/// Hetzner's kinds whose names are pseudonyms, and the word for each.
-const HETZNER: &[(&str, &str, &str)] = &[
-    ("hcloud.load_balancers", "load-balancer", "LoadBalancer"),
-    ("hcloud.networks", "network", "Network"),
-    ("hcloud.firewalls", "firewall", "Firewall"),
-    ("hcloud.certificates", "certificate", "Certificate"),
-];
+use super::key::{Key, cluster_uid};
+use super::seen::{HETZNER, Seen};
+use super::text::{as_address, quoted, words};
+use super::{people, words as everyday};
 
 #[derive(Default)]
 pub struct Dictionary {
@@ -41,21 +32,17 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    pub fn of(bundle: &Value) -> Dictionary {
-        let mut d = Dictionary::default();
-        let parts = &bundle["parts"];
-        let key = Key::of(bundle);
-        d.note_addresses(bundle);
+    pub fn of(facts: &Facts) -> Dictionary {
+        let Seen { addresses, identifiers, machines, typed, kept, users, domains } = Seen::of(facts);
+        let key = Key::of(facts);
+        let mut d = Dictionary { addresses, ..Dictionary::default() };
         d.addresses.settle(&key);
-        d.identifiers = Identifiers::of(bundle);
-        let machines = machine_names(parts);
+        d.identifiers = Identifiers::of(identifiers, cluster_uid(facts));
         d.machines = numbered("node", &machines);
-        d.typed_names(bundle);
-        d.users(bundle);
-        let mut domains = Domains::of(parts);
-        strings(&bundle["gaps"], &mut |text| domains.scan(text));
+        d.typed_names(facts, &typed, &kept);
+        d.users(&users);
         let of_domains = domains.pseudonyms(&|label| d.machines.get(label).cloned());
-        d.names.extend(d.identifiers.names.clone());
+        d.names.extend(take(&mut d.identifiers.names));
         for (name, other) in &d.machines {
             if everyday::is_everyday(name) || of_domains.contains_key(name) {
                 continue;
@@ -145,37 +132,31 @@ impl Dictionary {
         other
     }
 
-    /// Load balancers, networks, firewalls and certificates by kind, and the contexts.
-    fn typed_names(&mut self, bundle: &Value) {
-        let parts = &bundle["parts"];
-        // A Service keeps its name, so a load balancer of the same name cannot lose it in a text.
-        let mut kept: HashSet<&str> = HashSet::new();
-        for (key, items) in
-            parts.as_object().into_iter().flatten().filter(|(key, _)| !key.starts_with("hcloud."))
-        {
-            for item in items.as_array().into_iter().flatten().filter(|_| key != "nodes") {
-                kept.extend(item["metadata"]["name"].as_str());
-                kept.extend(item["metadata"]["namespace"].as_str());
-            }
-        }
+    /// Load balancers, networks, firewalls and certificates by kind, and the contexts. A Service keeps its name, so a load
+    /// balancer of the same name cannot lose it in a text.
+    fn typed_names(
+        &mut self,
+        facts: &Facts,
+        names: &BTreeMap<&'static str, BTreeSet<String>>,
+        kept: &HashSet<String>,
+    ) {
         let made_of_a_uid = |name: &str| {
             let named = |uid: &String| name.contains(uid.as_str());
             self.identifiers.names.contains_key(name) || self.identifiers.names.keys().any(named)
         };
         let mut typed: HashMap<&'static str, HashMap<String, String>> = HashMap::new();
         for (part, word, _) in HETZNER {
-            let items = parts[*part].as_array().into_iter().flatten();
-            let names = items.filter_map(|item| item["name"].as_str());
+            let names = names.get(part).into_iter().flatten();
             let names = names.filter(|name| !self.machines.contains_key(*name) && !made_of_a_uid(name));
-            typed.insert(part, numbered(word, &names.map(str::to_string).collect()));
+            typed.insert(part, numbered(word, &names.cloned().collect()));
         }
-        let contexts = [("context", "cluster"), ("hcloud_context", "project")];
+        let contexts = [(&facts.context, "cluster"), (&facts.hetzner_context, "project")];
         let contexts = contexts
             .into_iter()
-            .filter_map(|(key, word)| Some((bundle[key].as_str()?.to_string(), word.to_string())));
+            .filter_map(|(context, word)| Some((context.as_ref()?.to_string(), word.to_string())));
         typed.insert("context", contexts.collect());
         for (name, other) in typed.values().flatten() {
-            if everyday::is_distinct(name) && !kept.contains(&**name) {
+            if everyday::is_distinct(name) && !kept.contains(name) {
                 self.names.entry(name.clone()).or_insert_with(|| other.clone());
             } else {
                 self.plain.entry(name.clone()).or_insert_with(|| other.clone());
@@ -185,39 +166,12 @@ impl Dictionary {
     }
 
     /// Users and groups that no program made.
-    fn users(&mut self, bundle: &Value) {
-        let mut users = BTreeSet::new();
-        strings(&bundle["gaps"], &mut |text| users.extend(people::users_in(text)));
-        strings(&bundle["parts"]["events"], &mut |text| users.extend(people::users_in(text)));
-        for key in ["clusterrolebindings", "rolebindings"] {
-            for binding in bundle["parts"][key].as_array().into_iter().flatten() {
-                let subjects = binding["subjects"].as_array().into_iter().flatten();
-                let people = subjects.filter(|s| people::is_person(s)).filter_map(|s| s["name"].as_str());
-                users.extend(people.map(str::to_string));
-            }
-        }
-        let users = numbered("user", &users);
+    fn users(&mut self, users: &BTreeSet<String>) {
+        let users = numbered("user", users);
         for (name, other) in &users {
             self.plain.entry(name.clone()).or_insert_with(|| other.clone());
         }
         self.typed.insert("user", users);
-    }
-
-    fn note_addresses(&mut self, value: &Value) {
-        strings(value, &mut |text| {
-            for (_, word) in words(text) {
-                for (length, ip) in address_prefixes(word) {
-                    let ip = ip.to_canonical();
-                    let net = word_after(text, word, length).and_then(|len| IpNet::new(ip, len).ok());
-                    // An address with the size of its network, `10.0.0.5/24`, and that network.
-                    let net = net.unwrap_or_else(|| IpNet::from(ip));
-                    self.addresses.note(net.trunc());
-                    if net.trunc() != net {
-                        self.addresses.note(IpNet::from(ip));
-                    }
-                }
-            }
-        });
     }
 
     /// The same where whatever is a machine's name means the machine.
@@ -324,36 +278,6 @@ impl Dictionary {
         }
         out + rest
     }
-}
-
-/// Nodes and servers together, so that what is equal stays equal.
-fn machine_names(parts: &Value) -> BTreeSet<String> {
-    let paths: [(&str, &[&str]); 5] = [
-        ("nodes", &["metadata", "name"]),
-        ("ciliumnodes", &["metadata", "name"]),
-        ("hcloud.servers", &["name"]),
-        ("kubelets", &["node"]),
-        ("pods", &["spec", "nodeName"]),
-    ];
-    let mut machines: BTreeSet<String> = controller_log::nodes(parts).collect();
-    for (part, path) in paths {
-        let items = parts[part].as_array().into_iter().flatten();
-        let name = |item: &Value| path.iter().fold(item, |v, key| &v[key]).as_str().map(str::to_string);
-        machines.extend(items.filter_map(name));
-    }
-    for node in parts["nodes"].as_array().into_iter().flatten() {
-        for address in node["status"]["addresses"].as_array().into_iter().flatten() {
-            let name = address["address"].as_str().filter(|_| address["type"] == "Hostname");
-            machines.extend(name.map(str::to_string));
-        }
-    }
-    // a name without a domain that only the kubeconfig's machine knows
-    for server in parts["api_server"].as_array().into_iter().flatten() {
-        let host = server["host"].as_str().filter(|h| !h.contains(['.', ':']) && *h != "localhost");
-        machines.extend(host.map(str::to_string));
-    }
-    machines.retain(|name| !name.is_empty() && name.parse::<IpAddr>().is_err());
-    machines
 }
 
 /// Numbered in their order, so that the pseudonyms sort as the names did. Names that differ in their case only share a

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use kairos_doctor_checks::facts::Kind;
+use kairos_doctor_checks::facts::hetzner::Zone;
 use serde_json::Value;
 
 use super::text::{is_domain, words};
@@ -163,14 +165,12 @@ pub struct Domains {
 }
 
 impl Domains {
-    /// Takes up every host name in the parts of a bundle.
-    pub fn of(parts: &Value) -> Domains {
-        let mut domains = Domains::default();
-        domains.look(parts, "");
-        for zone in parts["hcloud.zones"].as_array().into_iter().flatten() {
-            domains.note(zone["name"].as_str().unwrap_or_default());
+    /// Takes up every host name in one object of the part with that key.
+    pub fn object(&mut self, key: &str, object: &Value) {
+        self.look(object, key);
+        if key == Zone::NEED.key {
+            self.note(object["name"].as_str().unwrap_or_default());
         }
-        domains
     }
 
     fn look(&mut self, value: &Value, key: &str) {
@@ -289,6 +289,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn of(parts: &Value) -> Domains {
+        let mut domains = Domains::default();
+        for (key, objects) in parts.as_object().unwrap() {
+            objects.as_array().unwrap().iter().for_each(|object| domains.object(key, object));
+        }
+        domains
+    }
+
     #[test]
     fn a_name_stays_within_its_zone_and_a_host_keeps_its_machine() {
         let parts = json!({
@@ -297,7 +305,7 @@ mod tests {
             "events": [{"message": "lookup old.acme.internal: no such host; see reflector.go:12, config.yaml, a@mail.acme.io"}],
         });
         let machine = |label: &str| (label == "k1").then(|| "node-1".to_string());
-        let all = Domains::of(&parts).pseudonyms(&machine);
+        let all = of(&parts).pseudonyms(&machine);
         let of = |name: &str| all.get(name).map_or("", String::as_str);
         assert_eq!(of("acme-corp.de"), "domain-1.example");
         assert!(
@@ -316,6 +324,6 @@ mod tests {
     fn what_every_cluster_names_is_nobodys() {
         let parts = json!({"pods": [{"spec": {"image": "registry.k8s.io/pause:3.10"}}],
             "events": [{"message": "load-balancer.hetzner.cloud/location of traefik.kube-system.svc.cluster.local"}]});
-        assert_eq!(Domains::of(&parts).count(), 0);
+        assert_eq!(of(&parts).count(), 0);
     }
 }

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use super::key::{cluster_pseudonym, cluster_uid};
-use super::text::strings;
+use super::key::cluster_pseudonym;
 
 #[derive(Default)]
 pub struct Identifiers {
@@ -17,48 +16,64 @@ pub struct Identifiers {
     pub count: usize,
 }
 
-impl Identifiers {
-    pub fn of(bundle: &Value) -> Identifiers {
-        let mut all = Identifiers::default();
-        let mut uids = BTreeSet::new();
-        let mut ids: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
-        let mut fingerprints = BTreeSet::new();
-        let mut moments = BTreeSet::new();
-        for (key, items) in bundle["parts"].as_object().into_iter().flatten() {
-            for item in items.as_array().into_iter().flatten() {
-                uids.extend(item["metadata"]["uid"].as_str());
-                let owners = item["metadata"]["ownerReferences"].as_array();
-                uids.extend(owners.into_iter().flatten().filter_map(|o| o["uid"].as_str()));
-                fingerprints.extend(item["certificate"]["fingerprint"].as_str());
-                for name in ["subject", "issuer"] {
-                    moments.extend(item["certificate"][name].as_str().and_then(moment));
-                }
-                if key.starts_with("hcloud.") {
-                    uids.extend(item["labels"]["hcloud-ccm/service-uid"].as_str());
-                    ids.entry(key).or_default().extend(item["id"].as_i64());
-                }
-            }
+/// What is seen of them, object by object.
+#[derive(Default)]
+pub struct Seen {
+    uids: BTreeSet<String>,
+    ids: BTreeMap<String, BTreeSet<i64>>,
+    fingerprints: BTreeSet<String>,
+    moments: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Takes up those of one object of the part with that key.
+    pub fn object(&mut self, key: &str, object: &Value) {
+        let text = |value: &Value| value.as_str().map(str::to_string);
+        self.uids.extend(text(&object["metadata"]["uid"]));
+        let owners = object["metadata"]["ownerReferences"].as_array();
+        self.uids.extend(owners.into_iter().flatten().filter_map(|owner| text(&owner["uid"])));
+        self.fingerprints.extend(text(&object["certificate"]["fingerprint"]));
+        for name in ["subject", "issuer"] {
+            let moment = object["certificate"][name].as_str().and_then(moment);
+            self.moments.extend(moment.map(str::to_string));
         }
-        // a server that the token does not show, a dedicated one, one that is gone
-        strings(bundle, &mut |text| ids.entry("").or_default().extend(provider_ids(text)));
-        if let Some(uid) = cluster_uid(bundle) {
+        if key.starts_with("hcloud.") {
+            self.uids.extend(text(&object["labels"]["hcloud-ccm/service-uid"]));
+            self.ids.entry(key.into()).or_default().extend(object["id"].as_i64());
+        }
+    }
+
+    /// Takes up a server that the token does not show, a dedicated one, one that is gone.
+    pub fn text(&mut self, text: &str) {
+        if text.contains("://") {
+            self.ids.entry(String::new()).or_default().extend(provider_ids(text));
+        }
+    }
+}
+
+impl Identifiers {
+    /// A number for each of what was seen.
+    pub fn of(seen: Seen, cluster_uid: Option<&str>) -> Identifiers {
+        let Seen { mut uids, ids, fingerprints, moments } = seen;
+        let mut all = Identifiers::default();
+        if let Some(uid) = cluster_uid {
             all.take(uid, cluster_pseudonym(uid));
             uids.remove(uid);
         }
         for (n, uid) in uids.into_iter().filter(|uid| uid.len() >= 8).enumerate() {
-            all.take(uid, format!("{:08x}-0000-4000-8000-000000000000", n + 1));
+            all.take(&uid, format!("{:08x}-0000-4000-8000-000000000000", n + 1));
         }
         for (n, fingerprint) in fingerprints.into_iter().filter(|f| f.len() >= 8).enumerate() {
-            all.names.insert(fingerprint.to_string(), format!("{:064x}", n + 1));
+            all.names.insert(fingerprint, format!("{:064x}", n + 1));
             all.count += 1;
         }
         for (n, moment) in moments.into_iter().enumerate() {
-            all.authorities.insert(moment.to_string(), (1_000_000_001 + n).to_string());
+            all.authorities.insert(moment, (1_000_000_001 + n).to_string());
             all.count += 1;
         }
         // Each kind counts from a number of its own, so that what else was read does not matter.
         for (kind, ids) in ids.into_iter().rev() {
-            let base = match kind {
+            let base = match &*kind {
                 "hcloud.servers" => 1_000_000,
                 "hcloud.load_balancers" => 2_000_000,
                 "hcloud.networks" => 3_000_000,

@@ -3,18 +3,25 @@
 //! It is the cluster's own UID: 122 random bits that nobody knows who cannot read the cluster, and that a redacted report or
 //! bundle does not show. So two reports of one cluster agree, and trying all addresses or usual names tells nobody anything.
 
+use std::io::{self, Write};
+
+use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::kubernetes::Namespace;
 use ring::{digest, hmac};
-use serde_json::Value;
 
 pub struct Key(hmac::Key);
 
 impl Key {
-    /// Of a bundle. Where the UID could not be read, everything that was read stands for it: nobody can guess that either,
+    /// Of a cluster. Where its UID could not be read, everything that was read stands for it: nobody can guess that either,
     /// but then the pseudonyms hold for this one reading.
-    pub fn of(bundle: &Value) -> Key {
-        let secret = match cluster_uid(bundle) {
+    pub fn of(facts: &Facts) -> Key {
+        let secret = match cluster_uid(facts) {
             Some(uid) => digest::digest(&digest::SHA256, uid.as_bytes()),
-            None => digest::digest(&digest::SHA256, bundle.to_string().as_bytes()),
+            None => {
+                let mut all = Digested(digest::Context::new(&digest::SHA256));
+                serde_json::to_writer(&mut all, &facts.bundle()).expect("a digest takes every write");
+                all.0.finish()
+            }
         };
         Key(hmac::Key::new(hmac::HMAC_SHA256, secret.as_ref()))
     }
@@ -31,11 +38,23 @@ impl Key {
     }
 }
 
+struct Digested(digest::Context);
+
+impl Write for Digested {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The UID of the namespace kube-system, which stands for the cluster.
-pub fn cluster_uid(bundle: &Value) -> Option<&str> {
-    let namespaces = bundle["parts"]["namespaces"].as_array()?;
-    let system = namespaces.iter().find(|n| n["metadata"]["name"] == "kube-system")?;
-    system["metadata"]["uid"].as_str().filter(|uid| uid.len() >= 8)
+pub fn cluster_uid(facts: &Facts) -> Option<&str> {
+    let system = facts.all::<Namespace>().ok()?.iter().find(|n| &*n.metadata.name == "kube-system")?;
+    Some(&*system.metadata.uid).filter(|uid| uid.len() >= 8)
 }
 
 /// The pseudonym of the cluster's UID: the same in every report of that cluster. It has the form of a UUID of version 8,

@@ -16,13 +16,17 @@ mod identifiers;
 mod key;
 mod people;
 mod pseudonyms;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod text;
 mod words;
 
-use kairos_doctor_checks::facts::{Facts, Replaced};
-use serde_json::{Map, Value};
+use std::convert::Infallible;
+
+use kairos_doctor_checks::facts::controller_log::ControllerLog;
+use kairos_doctor_checks::facts::{Facts, Kind, NEEDS, Replaced};
+use serde_json::{Map, Value, json};
 
 pub use dictionary::Dictionary;
 pub use key::cluster_pseudonym;
@@ -30,35 +34,40 @@ pub use pseudonyms::{Pseudonyms, renamed};
 
 /// The same cluster under pseudonyms, with what was replaced. What is under pseudonyms already stays as it is, so that who
 /// was given a redacted bundle sees the names that its sender sees.
-pub fn redact(facts: &Facts) -> Facts {
+pub fn redact(facts: Facts) -> Facts {
     if facts.replaced.is_some() {
-        return facts.clone();
+        return facts;
     }
-    let bundle = facts.to_bundle();
-    redact_by(&bundle, &Dictionary::of(&bundle))
+    let dictionary = Dictionary::of(&facts);
+    redact_by(facts, &dictionary)
 }
 
-/// The same with a dictionary that is at hand.
-pub fn redact_by(bundle: &Value, dictionary: &Dictionary) -> Facts {
-    let mut redacted = Map::new();
-    for (key, value) in bundle.as_object().into_iter().flatten() {
-        let value = match key.as_str() {
-            "format" | "now" | "recorded_by" => value.clone(),
-            "context" if value.is_string() => "cluster".into(),
-            "hcloud_context" if value.is_string() => "project".into(),
-            "parts" => {
-                let part = |(key, items): (&String, &Value)| (key.clone(), part(items, dictionary, key));
-                let parts = value.as_object().into_iter().flatten().map(part).collect();
-                controller_log::replace(value, Value::Object(parts), dictionary)
+/// The same with a dictionary that is at hand. Objects are rewritten one after the other, since all of them as they stand in a
+/// bundle take many times what the facts do; and each part is given up when it is done.
+pub fn redact_by(mut facts: Facts, dictionary: &Dictionary) -> Facts {
+    let mut redacted = Facts::new(facts.now);
+    redacted.context = facts.context.as_ref().map(|_| "cluster".into());
+    redacted.hetzner_context = facts.hetzner_context.as_ref().map(|_| "project".into());
+    redacted.recorded_by = facts.recorded_by.clone();
+    redacted.replaced = Some(dictionary.replaced());
+    const SHAPE: &str = "an object keeps its shape under pseudonyms";
+    for need in NEEDS {
+        match facts.take(need) {
+            Some(Ok(part)) => {
+                let objects = need
+                    .objects(&part)
+                    .map(|object| Ok::<_, Infallible>(self::object_of(need.key, &object, dictionary)));
+                let Ok(part) = need.gather(objects, |e| panic!("{SHAPE}: {e}"));
+                redacted.put(need, Ok(part));
             }
-            _ => rewrite(value, dictionary, key),
-        };
-        redacted.insert(key.clone(), value);
+            Some(Err(gap)) => {
+                let gap = rewrite(&json!(gap), dictionary, need.key);
+                redacted.put(need, Err(serde_json::from_value(gap).expect(SHAPE)));
+            }
+            None => {}
+        }
     }
-    let facts = Facts::from_bundle(&Value::Object(redacted));
-    let mut facts = facts.expect("a bundle keeps its shape under pseudonyms");
-    facts.replaced = Some(dictionary.replaced());
-    facts
+    redacted
 }
 
 /// What was replaced in these facts; `None` where nothing was.
@@ -93,20 +102,19 @@ const OF_MACHINES: &[&str] = &["nodes", "ciliumnodes", "csinodes"];
 const MACHINES: &[&str] =
     &["nodeName", "node", "kubernetes.io/hostname", "k3s.io/hostname", "etcd.k3s.cattle.io/node-name"];
 
-/// All objects of one part.
-fn part(items: &Value, dictionary: &Dictionary, key: &str) -> Value {
-    let Some(items) = items.as_array() else { return rewrite(items, dictionary, key) };
-    let one = |item: &Value| {
-        let mut redacted = rewrite(item, dictionary, "");
-        if let Some(name) = item["metadata"]["name"].as_str().filter(|_| OF_MACHINES.contains(&key)) {
-            redacted["metadata"]["name"] = dictionary.machine(name).into();
-        }
-        if let Some(name) = item["name"].as_str().filter(|_| key.starts_with("hcloud.")) {
-            redacted["name"] = dictionary.name_in(key, name).into();
-        }
-        redacted
-    };
-    items.iter().map(one).collect()
+/// One object of the part with that key.
+fn object_of(key: &str, object: &Value, dictionary: &Dictionary) -> Value {
+    let mut redacted = rewrite(object, dictionary, "");
+    if let Some(name) = object["metadata"]["name"].as_str().filter(|_| OF_MACHINES.contains(&key)) {
+        redacted["metadata"]["name"] = dictionary.machine(name).into();
+    }
+    if let Some(name) = object["name"].as_str().filter(|_| key.starts_with("hcloud.")) {
+        redacted["name"] = dictionary.name_in(key, name).into();
+    }
+    if key == ControllerLog::NEED.key {
+        controller_log::replace(object, &mut redacted, dictionary);
+    }
+    redacted
 }
 
 fn rewrite(value: &Value, dictionary: &Dictionary, key: &str) -> Value {

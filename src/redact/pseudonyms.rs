@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use kairos_doctor_checks::ObjectRef;
 use kairos_doctor_checks::engine::Ranked;
-use kairos_doctor_checks::facts::Facts;
+use kairos_doctor_checks::facts::{Facts, NEEDS};
 use serde_json::Value;
 
 use super::dictionary::Dictionary;
@@ -20,23 +20,19 @@ pub struct Pseudonyms {
 
 impl Pseudonyms {
     pub fn of(facts: &Facts) -> Pseudonyms {
-        let bundle = facts.to_bundle();
         let mut known = HashSet::new();
-        for item in bundle["parts"]
-            .as_object()
-            .into_iter()
-            .flatten()
-            .flat_map(|(_, items)| items.as_array())
-            .flatten()
-        {
-            let text = |value: &Value| value.as_str().map(str::to_string);
-            let meta = &item["metadata"];
-            known.extend(text(&meta["name"]).map(|name| (text(&meta["namespace"]), name)));
-            known.extend(
-                [&item["name"], &item["server"]].into_iter().filter_map(text).map(|name| (None, name)),
-            );
+        for need in NEEDS {
+            let Some(Ok(part)) = facts.part(need) else { continue };
+            for item in need.objects(part) {
+                let text = |value: &Value| value.as_str().map(str::to_string);
+                let meta = &item["metadata"];
+                known.extend(text(&meta["name"]).map(|name| (text(&meta["namespace"]), name)));
+                known.extend(
+                    [&item["name"], &item["server"]].into_iter().filter_map(text).map(|name| (None, name)),
+                );
+            }
         }
-        Pseudonyms { dictionary: Dictionary::of(&bundle), known }
+        Pseudonyms { dictionary: Dictionary::of(facts), known }
     }
 
     /// A text in which nothing stands but what is in the facts.

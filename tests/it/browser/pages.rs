@@ -25,7 +25,7 @@ pub fn all() -> Vec<Shown> {
         shown("services-5", &many_services(4), false),
         shown("services-13", &many_services(12), false),
     ];
-    let redacted = redact(&demo_facts("field-report"));
+    let redacted = redact(demo_facts("field-report"));
     all.push(("redacted", page(&redacted, View { replaced: redacted.replaced.clone(), ..view(&redacted) })));
     all
 }

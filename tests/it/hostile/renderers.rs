@@ -44,7 +44,7 @@ pub fn view(report: &Report) -> View {
 /// Judges the facts, shows them in every form, as they are and under pseudonyms, and gives what does not hold.
 pub fn diagnose(facts: &Facts) -> Vec<String> {
     let mut wrong = shown(facts);
-    let redacted = redact(facts);
+    let redacted = redact(facts.clone());
     wrong.extend(bundled(&redacted).into_iter().map(|what| format!("under pseudonyms: {what}")));
     wrong
 }

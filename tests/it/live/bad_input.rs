@@ -272,6 +272,14 @@ fn what_is_no_recording_says_what_it_is_and_what_helps() {
             ["object of the Kubernetes API", record],
         ),
         (whole.replacen("\"parts\"", "\"parks\"", 1).as_bytes(), ["damaged", "parts"]),
+        (
+            &br#"{"format": "kairos-doctor/bundle/v9", "parts": {"nodes": 7}}"#[..],
+            ["bundle/v9", "the newest"],
+        ),
+        (
+            &br#"{"parts": {"nodes": [{"metadata": 7}]}, "format": "kairos-doctor/bundle/v1"}"#[..],
+            ["damaged", "part `nodes`"],
+        ),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let run = run(bare(&["--from", path.to_str().unwrap()]));
