@@ -11,7 +11,7 @@ use kairos_doctor_checks::domain::hccm_log::{self, Piece};
 use kairos_doctor_checks::domain::sync_error;
 use kairos_doctor_checks::engine;
 use kairos_doctor_checks::facts::kubernetes::HelmChart;
-use kairos_doctor_checks::facts::{FORMAT, Facts, LONGEST, NEEDS, Need, Origin, Text};
+use kairos_doctor_checks::facts::{Document, FORMAT, Facts, LONGEST, NEEDS, Need, Origin, Text};
 use kairos_doctor_checks::{ALL, Act};
 use serde_json::{Value, json};
 
@@ -46,8 +46,8 @@ fn is_text(text: &str) {
 
 /// A bundle as it is read from a file: facts, every check, every renderer, pseudonyms, and back.
 pub fn bundle(bytes: &[u8]) {
-    let Ok(bundle) = serde_json::from_slice::<Value>(bytes) else { return };
-    if let Ok(facts) = Facts::from_bundle(&bundle) {
+    let Ok(document) = serde_json::from_slice::<Document>(bytes) else { return };
+    if let Ok(facts) = document.facts {
         none(diagnose(&facts));
     }
 }

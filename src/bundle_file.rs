@@ -1,19 +1,20 @@
 //! Bundles on disk: `.json`, or `.json.gz`.
 
-use std::fmt;
+mod source;
+
 use std::fs;
-use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use kairos_doctor_checks::facts::{BundleError, Document, FORMAT, Facts, Text};
 use serde::Deserialize;
-use serde_json::error::Category;
 
-/// No bundle is read beyond this: a compressed one may unpack to anything.
-const LARGEST: u64 = 1 << 28;
+use source::{head, open, unreadable};
+
+/// So many bytes are read or written in one go.
+const AT_ONCE: usize = 64 * 1024;
 
 /// Reads a recorded cluster, from standard input when the path is `-`; whether it is compressed is seen from its first bytes.
 /// It is read object by object, and never held as a whole.
@@ -23,16 +24,22 @@ const LARGEST: u64 = 1 << 28;
 pub fn read(path: &Path) -> Result<Facts, String> {
     let name = named(path);
     let file = open(path).map_err(|e| unreadable(&name, "recording", e))?;
-    let head = file.head().to_vec();
+    let head = head(&file).to_vec();
     if head.starts_with(b"PK\x03\x04") {
         return Err(format!("{name} is a zip archive: unpack it, and name the .json or .json.gz in it"));
     }
-    let mut reader = serde_json::Deserializer::from_reader(BufReader::with_capacity(AT_ONCE, file));
+    let mut file = BufReader::with_capacity(AT_ONCE, file);
+    let mut reader = serde_json::Deserializer::from_reader(&mut file);
     let document = Document::deserialize(&mut reader).and_then(|document| reader.end().map(|()| document));
-    let document = document.map_err(|e| match e.classify() {
-        Category::Io => unreadable(&name, "recording", e.into()),
-        Category::Data => format!("{name} is damaged: {e}"),
-        Category::Syntax | Category::Eof => no_json(&name, &head, &e),
+    let document = document.map_err(|e| {
+        if e.is_io() {
+            return unreadable(&name, "recording", e.into());
+        }
+        // What makes no sense may be a file that was damaged, of which only its end tells.
+        match io::copy(&mut file, &mut io::sink()) {
+            Ok(_) => no_json(&name, &head, &e),
+            Err(e) => unreadable(&name, "recording", e),
+        }
     })?;
     match document.facts {
         Ok(facts) => Ok(facts),
@@ -54,118 +61,6 @@ pub fn bytes(path: &Path, what: &str) -> Result<Vec<u8>, String> {
 
 fn named(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
-}
-
-/// So many bytes are read in one go.
-const AT_ONCE: usize = 64 * 1024;
-/// So many tell what a file is.
-const HEAD: u64 = 200;
-
-type Source = Box<dyn Read>;
-
-/// A file as it unpacks.
-struct Unpacked {
-    reader: Source,
-    head: Cursor<Vec<u8>>,
-}
-
-fn open(path: &Path) -> io::Result<Unpacked> {
-    let source: Source = match path == Path::new("-") {
-        true => Box::new(io::stdin().lock()),
-        false => Box::new(fs::File::open(path)?),
-    };
-    let raw = Unpacked::of(AtMost::of(source, false))?;
-    if !raw.head().starts_with(&[0x1f, 0x8b]) {
-        return Ok(raw);
-    }
-    Unpacked::of(AtMost::of(Box::new(Gzip(GzDecoder::new(raw))), true))
-}
-
-impl Unpacked {
-    fn of(mut reader: AtMost) -> io::Result<Unpacked> {
-        let mut head = Vec::new();
-        reader.by_ref().take(HEAD).read_to_end(&mut head)?;
-        Ok(Unpacked { reader: Box::new(reader), head: Cursor::new(head) })
-    }
-
-    /// What it begins with.
-    fn head(&self) -> &[u8] {
-        self.head.get_ref()
-    }
-}
-
-impl Read for Unpacked {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.head.read(buffer)? {
-            0 => self.reader.read(buffer),
-            read => Ok(read),
-        }
-    }
-}
-
-/// Says of what is no whole gzip file that it is none.
-struct Gzip(GzDecoder<Unpacked>);
-
-impl Read for Gzip {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|e| match e.get_ref().is_some_and(|inner| inner.is::<Wrong>()) {
-            true => e,
-            false => io::Error::other(Wrong::NoGzip(e.to_string())),
-        })
-    }
-}
-
-/// Reads so much and no more.
-struct AtMost {
-    source: Source,
-    left: u64,
-    unpacks: bool,
-}
-
-impl AtMost {
-    fn of(source: Source, unpacks: bool) -> AtMost {
-        AtMost { source, left: LARGEST, unpacks }
-    }
-}
-
-impl Read for AtMost {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            io::Error::other(if self.unpacks { Wrong::UnpacksToMore } else { Wrong::TooLarge })
-        })?;
-        Ok(read)
-    }
-}
-
-/// What is wrong with a file that could be read.
-#[derive(Debug)]
-enum Wrong {
-    NoGzip(String),
-    TooLarge,
-    UnpacksToMore,
-}
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Wrong::NoGzip(why) => {
-                write!(f, "is no whole gzip file ({why}): download it again, or collect it again")
-            }
-            Wrong::TooLarge => f.write_str("is larger than 256 MiB, which no"),
-            Wrong::UnpacksToMore => f.write_str("unpacks to more than 256 MiB, which no"),
-        }
-    }
-}
-impl std::error::Error for Wrong {}
-
-fn unreadable(name: &str, what: &str, e: io::Error) -> String {
-    match e.get_ref().and_then(|inner| inner.downcast_ref::<Wrong>()) {
-        Some(wrong @ Wrong::NoGzip(_)) => format!("{name} {wrong}"),
-        Some(wrong @ Wrong::TooLarge) => format!("{name} {wrong} {what} is"),
-        Some(wrong @ Wrong::UnpacksToMore) => format!("{name} {wrong} {what} does"),
-        None => format!("cannot read {name}: {e}"),
-    }
 }
 
 /// What makes a recording, for whoever named something else.
@@ -258,7 +153,8 @@ impl<W: Write> Write for Counted<W> {
 pub const OWNER: u32 = 0o600;
 pub const EVERYBODY: u32 = 0o666;
 
-/// Writes beside the file and renames, so that nobody ever sees half of it; a device or pipe is written to as it is.
+/// Writes beside the file and renames, so that nobody ever sees half of it (whoever is killed on the way leaves a `.part`); a
+/// device or pipe is written to as it is.
 pub fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     write_by(path, mode, |file| file.write_all(bytes))
 }

@@ -281,15 +281,18 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{seen}");
 }
 
-/// Standard output; that a reader has gone away is no error.
+/// Prints the text.
 fn print(text: &str) -> Result<u8, String> {
     let mut out = std::io::stdout().lock();
     printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
 }
 
+/// What became of writing to standard output; that a reader has gone away is no error.
 fn printed(written: std::io::Result<()>) -> Result<u8, String> {
     match written {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the report: {e}")),
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {e}"))
+        }
         _ => Ok(0),
     }
 }

@@ -1,6 +1,7 @@
 //! The bundle: one JSON document with everything that was read, and the base of every fixture. It is written and read object
 //! by object: as a whole a large cluster takes many times what its facts do.
 
+mod loose;
 mod read;
 mod write;
 

@@ -229,26 +229,27 @@ impl Need {
         (self.load)(items)
     }
 
-    /// Reads them back one after the other, without ever holding all of them as they stand there; `wrong` makes an error of
-    /// one that cannot be read.
+    /// Reads them back one after the other, without ever holding all of them as they stand there. What is wrong with one of
+    /// them is the inner error; the others are not looked at then.
     ///
     /// # Errors
-    /// The first that comes.
+    /// The first that `objects` gives.
     pub fn gather<E>(
         &self,
         objects: impl Iterator<Item = Result<Value, E>>,
-        wrong: impl Fn(serde_json::Error) -> E,
-    ) -> Result<Part, E> {
+    ) -> Result<Result<Part, serde_json::Error>, E> {
         let (mut whole, mut some) = (self.join(Vec::new()), Vec::new());
         let mut objects = objects.peekable();
         while let Some(object) = objects.next() {
             some.push(object?);
             if some.len() == AT_ONCE || objects.peek().is_none() {
-                let part = self.load(&Value::Array(take(&mut some))).map_err(&wrong)?;
-                self.append(&mut whole, part);
+                match self.load(&Value::Array(take(&mut some))) {
+                    Ok(part) => self.append(&mut whole, part),
+                    Err(wrong) => return Ok(Err(wrong)),
+                }
             }
         }
-        Ok(self.join(vec![whole]))
+        Ok(Ok(self.join(vec![whole])))
     }
 
     /// The items as they stand in a bundle, each made when it is asked for: all at once take many times what the facts do.

@@ -155,7 +155,9 @@ impl Dictionary {
             .into_iter()
             .filter_map(|(context, word)| Some((context.as_ref()?.to_string(), word.to_string())));
         typed.insert("context", contexts.collect());
-        for (name, other) in typed.values().flatten() {
+        // In this order: a network and a firewall may have one name.
+        let parts = HETZNER.iter().map(|(part, ..)| *part).chain(["context"]);
+        for (name, other) in parts.flat_map(|part| &typed[part]) {
             if everyday::is_distinct(name) && !kept.contains(name) {
                 self.names.entry(name.clone()).or_insert_with(|| other.clone());
             } else {

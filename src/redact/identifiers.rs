@@ -16,16 +16,16 @@ pub struct Identifiers {
     pub count: usize,
 }
 
-/// What is seen of them, object by object.
+/// What is found of them, object by object.
 #[derive(Default)]
-pub struct Seen {
+pub struct Found {
     uids: BTreeSet<String>,
     ids: BTreeMap<String, BTreeSet<i64>>,
     fingerprints: BTreeSet<String>,
     moments: BTreeSet<String>,
 }
 
-impl Seen {
+impl Found {
     /// Takes up those of one object of the part with that key.
     pub fn object(&mut self, key: &str, object: &Value) {
         let text = |value: &Value| value.as_str().map(str::to_string);
@@ -52,9 +52,9 @@ impl Seen {
 }
 
 impl Identifiers {
-    /// A number for each of what was seen.
-    pub fn of(seen: Seen, cluster_uid: Option<&str>) -> Identifiers {
-        let Seen { mut uids, ids, fingerprints, moments } = seen;
+    /// A number for each of what was found.
+    pub fn of(found: Found, cluster_uid: Option<&str>) -> Identifiers {
+        let Found { mut uids, ids, fingerprints, moments } = found;
         let mut all = Identifiers::default();
         if let Some(uid) = cluster_uid {
             all.take(uid, cluster_pseudonym(uid));

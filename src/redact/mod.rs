@@ -57,8 +57,8 @@ pub fn redact_by(mut facts: Facts, dictionary: &Dictionary) -> Facts {
                 let objects = need
                     .objects(&part)
                     .map(|object| Ok::<_, Infallible>(self::object_of(need.key, &object, dictionary)));
-                let Ok(part) = need.gather(objects, |e| panic!("{SHAPE}: {e}"));
-                redacted.put(need, Ok(part));
+                let Ok(part) = need.gather(objects);
+                redacted.put(need, Ok(part.expect(SHAPE)));
             }
             Some(Err(gap)) => {
                 let gap = rewrite(&json!(gap), dictionary, need.key);

@@ -23,7 +23,7 @@ pub(super) const HETZNER: &[(&str, &str, &str)] = &[
 #[derive(Default)]
 pub(super) struct Seen {
     pub addresses: Addresses,
-    pub identifiers: identifiers::Seen,
+    pub identifiers: identifiers::Found,
     /// Names of nodes and servers together, so that what is equal stays equal.
     pub machines: BTreeSet<String>,
     /// Names of each kind of [`HETZNER`].

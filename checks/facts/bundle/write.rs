@@ -54,13 +54,13 @@ struct Parts<'a>(&'a [(&'static Need, &'a Part)]);
 
 impl Serialize for Parts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(need, part)| (need.key, Objects(need, part))))
+        serializer.collect_map(self.0.iter().map(|(need, part)| (need.key, PartOf(need, part))))
     }
 }
 
-struct Objects<'a>(&'static Need, &'a Part);
+struct PartOf<'a>(&'static Need, &'a Part);
 
-impl Serialize for Objects<'_> {
+impl Serialize for PartOf<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut objects = serializer.serialize_seq(Some(self.0.len(self.1)))?;
         for object in self.0.objects(self.1) {

@@ -3,9 +3,9 @@
 //! Source: kubernetes `staging/src/k8s.io/api/apidiscovery/v2/types.go` and `apimachinery/pkg/apis/meta/v1/types.go`.
 
 use std::collections::BTreeMap;
-use std::future::pending;
 use std::sync::atomic::Ordering::Relaxed;
 
+use futures::future::try_join;
 use http::StatusCode;
 use kairos_doctor_checks::facts::Resource;
 use serde::Deserialize;
@@ -74,15 +74,12 @@ impl Kubernetes {
     /// Asks what is served beside the first request, so that custom resources can be listed with all others; leaves it when
     /// there is nobody to ask.
     pub async fn discover(&self) {
-        let gone = async {
-            if self.reached().await.is_ok() {
-                pending::<()>().await;
-            }
+        let ask = async {
+            self.served().await;
+            Ok(())
         };
-        tokio::select! {
-            _ = self.served() => {}
-            () = gone => {}
-        }
+        // The first to fail ends both, and nobody waits for what it says: whoever lists something is told as well.
+        let _ = try_join(self.reached(), ask).await;
     }
 
     /// What is served; `None` when the server would not say.

@@ -54,7 +54,7 @@ pub struct Kubernetes {
     meter: Arc<Meter>,
 }
 
-/// What the first request showed; nothing else is asked before it is known.
+/// What the first request showed; nothing else but what is served is asked before it is known.
 struct Reach {
     server: ApiServer,
     version: Known<Part>,

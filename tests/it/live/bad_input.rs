@@ -248,6 +248,7 @@ fn what_is_no_recording_says_what_it_is_and_what_helps() {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(whole.as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
+    let damaged = gzip_that_says_otherwise(&whole.replacen(':', ";", 1), &packed);
     let report = run(bare(&["demo", "-o", "json"])).out;
     let markdown = run(bare(&["demo", "-o", "markdown"])).out;
     let later = whole.replacen("kairos-doctor/bundle/v1", "kairos-doctor/bundle/v2", 1);
@@ -256,6 +257,8 @@ fn what_is_no_recording_says_what_it_is_and_what_helps() {
     for (bytes, words) in [
         (&whole.as_bytes()[..whole.len() / 2], ["cut off", "download it again"]),
         (&packed[..packed.len() / 2], ["no whole gzip file", "download it again"]),
+        (&packed[..packed.len() - 8], ["no whole gzip file", "download it again"]),
+        (&damaged, ["no whole gzip file", "download it again"]),
         (&b""[..], ["cut off", "download it again"]),
         (&b"[]"[..], ["no recording", record]),
         (&b"{\"format\": \"other\"}"[..], ["other", record]),
@@ -277,8 +280,15 @@ fn what_is_no_recording_says_what_it_is_and_what_helps() {
             ["bundle/v9", "the newest"],
         ),
         (
-            &br#"{"parts": {"nodes": [{"metadata": 7}]}, "format": "kairos-doctor/bundle/v1"}"#[..],
-            ["damaged", "part `nodes`"],
+            part(r#"[{"metadata": 7}, {"metadata": {}}]"#, "v1").as_bytes(),
+            ["damaged: part `nodes`", "integer `7`"],
+        ),
+        (part("7", "v1").as_bytes(), ["damaged: part `nodes`", "no list"]),
+        (part(r#"[{"metadata": 7}]"#, "v9").as_bytes(), ["bundle/v9", "the newest"]),
+        (&br#"{"parts": [{"id": 1}], "name": "x"}"#[..], ["no recording", record]),
+        (
+            part(r#"[{"metadata": 7}]"#, "v1").trim_end_matches('}').as_bytes(),
+            ["cut off", "download it again"],
         ),
     ] {
         std::fs::write(&path, bytes).unwrap();
@@ -292,6 +302,25 @@ fn what_is_no_recording_says_what_it_is_and_what_helps() {
         let says = words.iter().all(|words| run.err.contains(words));
         assert!(says && run.err.contains("half.json"), "{words:?}: {}", run.err);
     }
+}
+
+/// A recording whose format stands behind its nodes.
+fn part(nodes: &str, version: &str) -> String {
+    let now = "2026-11-23T09:00:00Z";
+    format!(
+        r#"{{"parts": {{"nodes": {nodes}}}, "now": "{now}", "format": "kairos-doctor/bundle/{version}"}}"#
+    )
+}
+
+/// The text, with the checksum of another: what a flipped bit leaves.
+fn gzip_that_says_otherwise(text: &str, other: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let mut packed = packed.finish().unwrap();
+    let end = packed.len() - 8;
+    packed[end..].copy_from_slice(&other[other.len() - 8..]);
+    packed
 }
 
 #[test]

@@ -43,6 +43,31 @@ async fn an_answer_names_the_version_and_is_asked_for_once() {
 }
 
 #[tokio::test]
+async fn what_is_served_is_asked_beside_the_first_request_and_each_once() {
+    let answer = r#"{"kind": "APIGroupDiscoveryList", "items": []}"#;
+    let server = serve(move |_| reply(200, answer)).await;
+    let kubernetes = client(&server).await;
+    tokio::join!(kubernetes.discover(), kubernetes.api_server(), kubernetes.discover());
+    kubernetes.list(&Gateway::NEED).await.unwrap();
+    let mut asked = server.targets();
+    asked.sort();
+    assert_eq!(asked, ["/apis", "/version"]);
+}
+
+#[tokio::test]
+async fn where_there_is_nobody_to_ask_what_is_served_is_not_waited_for() {
+    let server = Loopback::serve(|target| match target {
+        "/version" => status(401, "Unauthorized", "Unauthorized"),
+        _ => Reply::Silence,
+    });
+    let kubernetes = client(&server.await).await;
+    let begun = Instant::now();
+    kubernetes.discover().await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "it waits for the list of groups");
+    assert!(!kubernetes.api_server().await.answered());
+}
+
+#[tokio::test]
 async fn a_refused_port() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
