@@ -263,6 +263,9 @@ Made by `cargo bench --profile dist --bench scale -- --real --write`, with `KUBE
 from a kube-apiserver on the same machine, which reads, encodes and compresses each answer when it is asked. That is where the
 time goes. *Plain* is the same client with the same requests, which the server's audit log tells; `uncompressed` and `as protobuf`
 as there.
+
+What small clusters show is not reading: the doctor opens a connection for each list, so that one that hangs holds up no other,
+where the plain client shares one (HTTP/2), and knows from the first answer on whom it asks, and from the pods whose logs.
 ";
 
 /// The figures as a Markdown table, with what they mean.

@@ -20,7 +20,7 @@ mod table;
 use measured::{Run, median};
 use plain::{Form, Plan};
 use served::{Served, Traffic, What};
-use table::{Row, table};
+use table::{More, Row, table};
 
 const SIZES: [usize; 5] = [1, 10, 100, 1000, 5000];
 /// A real server takes minutes to be filled.
@@ -170,5 +170,12 @@ fn compare(served: &mut Served, nodes: usize, kind: Kind, rounds: usize) -> Row 
         large: median(of_large),
         alike: median(of_alike),
         both: whole.then(|| median(of_both)),
+        more: whole.then(|| {
+            let file = folder.path().join("recording.json.gz").display().to_string();
+            let doctor = |args: &[&str]| measured::run(&[&[DOCTOR], args].concat(), &vars, exit);
+            let (markdown, collect) = (doctor(&["-o", "markdown"]), doctor(&["collect", "-o", &file]));
+            let bytes = std::fs::metadata(&file).expect("it was just written").len();
+            More { markdown, collect, bytes, from: doctor(&["--from", &file]) }
+        }),
     }
 }
