@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use kairos_doctor_checks::engine::{self, Report};
-use kairos_doctor_checks::facts::{Facts, Replaced};
+use kairos_doctor_checks::facts::Facts;
 use kairos_doctor_checks::{Check, Severity};
 
 use crate::baseline::{self, Baseline, Comparison};
 use crate::cli::{FailOn, Format, ReportArgs};
-use crate::redact::{self, Pseudonyms};
+use crate::redact::{self, Dictionary, Pseudonyms};
 use crate::report::{self, Outcome};
 use crate::suppressions::{self, Entry, Suppressed};
 
@@ -54,24 +54,24 @@ impl Prior {
         Ok(Judged { report, suppressed, since })
     }
 
-    /// The same under pseudonyms, and what they stand for.
+    /// The same under the pseudonyms of a dictionary of the facts, which are given up for it.
     pub fn redact(
         &self,
-        facts: &Facts,
+        facts: Facts,
+        dictionary: Dictionary,
         checks: &[&'static Check],
         open: &Judged,
-    ) -> (Judged, Option<Replaced>) {
-        let redacted = redact::redact(facts.clone());
-        let report = engine::run(&redacted, checks);
-        let replaced = redacted.replaced;
+    ) -> Judged {
         if self.entries.is_empty() && open.since.is_none() {
-            return (Judged { report, suppressed: Suppressed::default(), since: None }, replaced);
+            let report = engine::run(&redact::redact_by(facts, &dictionary), checks);
+            return Judged { report, suppressed: Suppressed::default(), since: None };
         }
-        let pseudonyms = Pseudonyms::of(facts);
-        let all = engine::run(facts, checks);
+        let pseudonyms = Pseudonyms::of(&facts, dictionary);
+        let all = engine::run(&facts, checks);
+        let report = engine::run(&redact::redact_by(facts, pseudonyms.dictionary()), checks);
         let (report, suppressed) = suppressions::apply(report, &self.entries, Some((&pseudonyms, &all)));
         let since = open.since.as_ref().map(|since| since.under(&pseudonyms, &all));
-        (Judged { report, suppressed, since }, replaced)
+        Judged { report, suppressed, since }
     }
 }
 

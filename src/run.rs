@@ -16,7 +16,7 @@ use crate::cli::{
 };
 use crate::collect::{self, Plan};
 use crate::prior::{Judged, Prior};
-use crate::redact::{self, Pseudonyms};
+use crate::redact::{self, Dictionary};
 use crate::report::{Listed, Outcome, Reads, View, catalogue, html, json, markdown, prometheus, terminal};
 use crate::{bundle_file, completions, demo, man, pager, rbac};
 
@@ -84,10 +84,7 @@ fn check(args: CheckArgs) -> Result<u8, String> {
         }
     };
     let fail_on = Some(args.report.fail_on.unwrap_or(FailOn::Warning));
-    let exit = tell(&facts, &checks, &prior, &args.report, fail_on, reads);
-    // The process ends here: to give back each of a large cluster's million pieces takes longer than to judge it.
-    std::mem::forget(facts);
-    exit
+    tell(facts, &checks, &prior, &args.report, fail_on, reads)
 }
 
 fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
@@ -95,7 +92,7 @@ fn demonstrate(name: Option<&str>, args: ReportArgs) -> Result<u8, String> {
     let prior = Prior::read(&args)?;
     let facts = demo::dressed(&demo::named(name)?);
     // Without --fail-on a demonstration ends well, whatever it shows.
-    tell(&facts, &checks, &prior, &args, args.fail_on, None)
+    tell(facts, &checks, &prior, &args, args.fail_on, None)
 }
 
 fn collect(output: &Path, live: LiveArgs, redact: RedactArgs, verbose: bool) -> Result<u8, String> {
@@ -173,27 +170,31 @@ fn live(args: &LiveArgs, needs: Vec<&'static Need>) -> Result<(Facts, Reads), St
 
 /// Judges the facts and writes the report in every form that was asked for.
 fn tell(
-    facts: &Facts,
+    facts: Facts,
     checks: &[&'static Check],
     prior: &Prior,
     args: &ReportArgs,
     fail_on: Option<FailOn>,
     reads: Option<Reads>,
 ) -> Result<u8, String> {
-    let open = prior.judge(facts, checks)?;
+    let open = prior.judge(&facts, checks)?;
+    let before = facts.replaced.clone();
+    let mut facts = Some(facts);
     let outcome = open.outcome(fail_on);
     let exit = outcome.exit;
     let mut redacted: Option<(Judged, Option<Replaced>, Option<Reads>)> = None;
     let mut form = |format: Format, to_stdout: bool| {
         // What is under pseudonyms already is shown as it is.
-        let hide = args.redact.or(format == Format::Markdown) && facts.replaced.is_none();
-        if hide && redacted.is_none() {
-            let (judged, replaced) = prior.redact(facts, checks, &open);
-            redacted = Some((judged, replaced, reads.as_ref().map(|reads| unnamed(reads, facts))));
+        let hide = args.redact.or(format == Format::Markdown) && before.is_none();
+        if let Some(facts) = facts.take_if(|_| hide) {
+            let dictionary = Dictionary::of(&facts);
+            let replaced = dictionary.replaced();
+            let reads = reads.as_ref().map(|reads| unnamed(reads, &dictionary));
+            redacted = Some((prior.redact(facts, dictionary, checks, &open), Some(replaced), reads));
         }
         let (judged, replaced, reads) = match &redacted {
             Some((judged, replaced, reads)) if hide => (judged, replaced, reads),
-            _ => (&open, &facts.replaced, &reads),
+            _ => (&open, &before, &reads),
         };
         let view = View {
             width: width(),
@@ -222,13 +223,14 @@ fn tell(
             .map_err(|e| format!("--output-file: cannot write {}: {e}", path.display()))?;
     }
     print(&form(args.output, true))?;
+    // The process ends here: to give back each of a large cluster's million pieces takes longer than to judge it.
+    std::mem::forget(facts);
     Ok(exit)
 }
 
 /// What was read, with pseudonyms in the paths.
-fn unnamed(reads: &Reads, facts: &Facts) -> Reads {
-    let pseudonyms = Pseudonyms::of(facts);
-    let log = reads.log.iter().map(|line| pseudonyms.text(line)).collect();
+fn unnamed(reads: &Reads, dictionary: &Dictionary) -> Reads {
+    let log = reads.log.iter().map(|line| dictionary.apply(line)).collect();
     Reads { log, ..reads.clone() }
 }
 

@@ -40,6 +40,7 @@ pub struct Need {
     decode: fn(&Need, &[u8]) -> Result<Page, Undecodable>,
     load: fn(&Value) -> Result<Part, serde_json::Error>,
     objects: fn(&Part) -> Objects<'_>,
+    drain: fn(Part) -> Objects<'static>,
     join: fn(Vec<Part>) -> Part,
     append: fn(&mut Part, Part),
     len: fn(&Part) -> usize,
@@ -208,6 +209,7 @@ impl Need {
             decode,
             load: load::<T>,
             objects: objects::<T>,
+            drain: drain::<T>,
             join: join::<T>,
             append: append::<T>,
             len: len::<T>,
@@ -255,6 +257,11 @@ impl Need {
     /// The items as they stand in a bundle, each made when it is asked for: all at once take many times what the facts do.
     pub fn objects<'a>(&self, part: &'a Part) -> Objects<'a> {
         (self.objects)(part)
+    }
+
+    /// The same; each item is given up when it is made, unless somebody else has the part too.
+    pub fn drain(&self, part: Part) -> Objects<'static> {
+        (self.drain)(part)
     }
 
     /// All of them as one array.
@@ -380,7 +387,15 @@ fn load<T: Kind>(items: &Value) -> Result<Part, serde_json::Error> {
 
 fn objects<T: Kind>(part: &Part) -> Objects<'_> {
     let items = part.downcast_ref::<Vec<T>>().expect("a part holds the kind of its need");
-    Box::new(items.iter().map(|item| serde_json::to_value(item).expect("facts are plain data")))
+    Box::new(items.iter().map(object))
+}
+
+fn drain<T: Kind>(part: Part) -> Objects<'static> {
+    Box::new(items::<T>(part).into_iter().map(|item| object(&item)))
+}
+
+fn object<T: Kind>(item: &T) -> Value {
+    serde_json::to_value(item).expect("facts are plain data")
 }
 
 fn items<T: Kind>(page: Part) -> Vec<T> {

@@ -244,8 +244,10 @@ impl Comparison {
                 ..earlier.clone()
             }
         };
-        let unseen =
-            |unseen: &Unseen| Unseen { earlier: other(&unseen.earlier), why: pseudonyms.text(&unseen.why) };
+        let unseen = |unseen: &Unseen| Unseen {
+            earlier: other(&unseen.earlier),
+            why: pseudonyms.dictionary().apply(&unseen.why),
+        };
         let renamed = |(id, since): (&String, &Since)| (ids.get(id).unwrap_or(id).clone(), since.clone());
         Comparison {
             findings: self.findings.iter().map(renamed).collect(),

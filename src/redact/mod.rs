@@ -43,7 +43,7 @@ pub fn redact(facts: Facts) -> Facts {
 }
 
 /// The same with a dictionary that is at hand. Objects are rewritten one after the other, since all of them as they stand in a
-/// bundle take many times what the facts do; and each part is given up when it is done.
+/// bundle take many times what the facts do; and each is given up then.
 pub fn redact_by(mut facts: Facts, dictionary: &Dictionary) -> Facts {
     let mut redacted = Facts::new(facts.now);
     redacted.context = facts.context.as_ref().map(|_| "cluster".into());
@@ -54,9 +54,9 @@ pub fn redact_by(mut facts: Facts, dictionary: &Dictionary) -> Facts {
     for need in NEEDS {
         match facts.take(need) {
             Some(Ok(part)) => {
-                let objects = need
-                    .objects(&part)
-                    .map(|object| Ok::<_, Infallible>(self::object_of(need.key, &object, dictionary)));
+                let objects = need.drain(part);
+                let objects =
+                    objects.map(|object| Ok::<_, Infallible>(object_of(need.key, &object, dictionary)));
                 let Ok(part) = need.gather(objects);
                 redacted.put(need, Ok(part.expect(SHAPE)));
             }

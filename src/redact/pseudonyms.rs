@@ -19,7 +19,8 @@ pub struct Pseudonyms {
 }
 
 impl Pseudonyms {
-    pub fn of(facts: &Facts) -> Pseudonyms {
+    /// Those of these facts, of which the dictionary is.
+    pub fn of(facts: &Facts, dictionary: Dictionary) -> Pseudonyms {
         let mut known = HashSet::new();
         for need in NEEDS {
             let Some(Ok(part)) = facts.part(need) else { continue };
@@ -32,12 +33,11 @@ impl Pseudonyms {
                 );
             }
         }
-        Pseudonyms { dictionary: Dictionary::of(facts), known }
+        Pseudonyms { dictionary, known }
     }
 
-    /// A text in which nothing stands but what is in the facts.
-    pub fn text(&self, text: &str) -> String {
-        self.dictionary.apply(text)
+    pub fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
     }
 
     /// The object under its pseudonym; the name is withheld where this cluster has no such object.

@@ -1,6 +1,6 @@
 //! Findings that somebody has accepted.
 
-use kairos_doctor::redact::{Pseudonyms, redact};
+use kairos_doctor::redact::{Dictionary, Pseudonyms, redact};
 use kairos_doctor_checks::ALL;
 use kairos_doctor_checks::engine;
 use serde_json::{Value, json};
@@ -211,7 +211,7 @@ fn the_id_of_a_finding_under_pseudonyms_is_known_from_its_own() {
         let facts = redact(case.facts.clone());
         let mut hidden: Vec<String> =
             engine::run(&facts, ALL).findings.iter().map(|f| f.id.clone()).collect();
-        let named = Pseudonyms::of(&case.facts).ids(&case.report.findings);
+        let named = Pseudonyms::of(&case.facts, Dictionary::of(&case.facts)).ids(&case.report.findings);
         let mut named: Vec<String> = named.into_values().collect();
         hidden.sort();
         named.sort();
