@@ -54,7 +54,7 @@ impl Prior {
         Ok(Judged { report, suppressed, since })
     }
 
-    /// The same under the pseudonyms of a dictionary of the facts, which are given up for it.
+    /// The same under the pseudonyms of a dictionary of the facts, which are given up for it, and have none yet.
     pub fn redact(
         &self,
         facts: Facts,

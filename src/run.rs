@@ -194,6 +194,7 @@ fn tell(
         }
         let (judged, replaced, reads) = match &redacted {
             Some((judged, replaced, reads)) if hide => (judged, replaced, reads),
+            None if hide => unreachable!("what is to be hidden was, as soon as it was asked for"),
             _ => (&open, &before, &reads),
         };
         let view = View {

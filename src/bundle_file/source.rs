@@ -45,6 +45,11 @@ pub fn head(file: &Unpacked) -> &[u8] {
     file.get_ref().0.get_ref()
 }
 
+/// It was compressed.
+pub fn is_packed(file: &Unpacked) -> bool {
+    file.get_ref().1.unpacks
+}
+
 /// Says of what is no whole gzip file that it is none.
 struct Gzip(GzDecoder<Unpacked>);
 

@@ -43,7 +43,9 @@ impl Dictionary {
         d.users(&users);
         let of_domains = domains.pseudonyms(&|label| d.machines.get(label).cloned());
         d.names.extend(take(&mut d.identifiers.names));
-        for (name, other) in &d.machines {
+        // In their order: two may differ in their case only.
+        let machines_in_order: BTreeMap<&String, &String> = d.machines.iter().collect();
+        for (name, other) in machines_in_order {
             if everyday::is_everyday(name) || of_domains.contains_key(name) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Host names and domains: which of them are somebody's, and the pseudonym that keeps what lies within what.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use kairos_doctor_checks::facts::Kind;
 use kairos_doctor_checks::facts::hetzner::Zone;
@@ -219,7 +219,7 @@ impl Domains {
 
     /// Each name and its pseudonym: the last two labels become `domain-N.example`, each label before them `host-N`, a
     /// machine's name the machine's pseudonym. So a name stays within the zone it was in.
-    pub fn pseudonyms(&self, machine: &dyn Fn(&str) -> Option<String>) -> HashMap<String, String> {
+    pub fn pseudonyms(&self, machine: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
         let bases: BTreeSet<&str> = self.found.iter().map(|name| base(name)).collect();
         let labels: BTreeSet<&str> = self.found.iter().flat_map(|name| before(name).split('.')).collect();
         let labels =
@@ -229,7 +229,7 @@ impl Domains {
         let labels: BTreeMap<&str, String> = numbered(&labels, "host-", width(labels.len()));
         let bases: Vec<&str> = bases.into_iter().collect();
         let bases: BTreeMap<&str, String> = numbered(&bases, "domain-", width(bases.len()));
-        let mut all = HashMap::new();
+        let mut all = BTreeMap::new();
         for name in &self.found {
             let end = format!("{}.example", bases[base(name)]);
             all.insert(base(name).to_string(), end.clone());

@@ -45,6 +45,7 @@ pub fn redact(facts: Facts) -> Facts {
 /// The same with a dictionary that is at hand. Objects are rewritten one after the other, since all of them as they stand in a
 /// bundle take many times what the facts do; and each is given up then.
 pub fn redact_by(mut facts: Facts, dictionary: &Dictionary) -> Facts {
+    debug_assert!(facts.replaced.is_none(), "they have pseudonyms already");
     let mut redacted = Facts::new(facts.now);
     redacted.context = facts.context.as_ref().map(|_| "cluster".into());
     redacted.hetzner_context = facts.hetzner_context.as_ref().map(|_| "project".into());

@@ -111,7 +111,8 @@ impl<'de> Shape<'de> for Top {
                     fields.gaps = map.next_value()?;
                     continue;
                 }
-                "parts" => {
+                // Those of another version are none that could be read.
+                "parts" if fields.format.as_deref().is_none_or(|format| format == FORMAT) => {
                     fields.parts = map.next_value_seed(Loose(Parts))?;
                     continue;
                 }

@@ -25,7 +25,7 @@ struct Judged {
 }
 
 impl Kubernetes {
-    /// Whether and how the API server answers. Asked once; every other method but `discover` waits for it.
+    /// Whether and how the API server answers. Asked once; no method but `discover` asks anything before it is known.
     pub async fn api_server(&self) -> ApiServer {
         self.reach().await.server.clone()
     }

@@ -93,6 +93,31 @@ fn a_recording_that_lacks_something_is_written_and_says_so() {
     assert!(run.exit == 0 && !run.err.contains("not recorded"), "on purpose: {}", run.err);
 }
 
+/// The facts are given up for the first form that hides names; what comes after it is as if it had come alone.
+#[test]
+fn what_one_form_hides_the_next_one_shows() {
+    let cluster = Cluster::of("incidents/field-report", Options::default());
+    let (_, path) = cluster.collected(&[]);
+    let from = ["--from", path.to_str().unwrap()];
+    let alone = |form: &str| cluster.doctor(&[&from[..], &["-o", form]].concat()).out;
+    let first = alone("json");
+    let baseline = cluster.file("baseline.json");
+    std::fs::write(&baseline, &first).unwrap();
+    let (markdown, json) = (cluster.file("a.md"), cluster.file("b.json"));
+    let named = [format!("markdown={}", markdown.display()), format!("json={}", json.display())];
+    let both = ["--output-file", &named[0], "--output-file", &named[1], "-o", "terminal"];
+    let read = |path| std::fs::read_to_string(path).unwrap();
+
+    let out = cluster.doctor(&[&from[..], &both].concat()).out;
+    assert_eq!((read(&markdown), read(&json), out), (alone("markdown"), first, alone("terminal")));
+
+    // Beside an earlier report as well, which names what it was about.
+    let before = ["--baseline", baseline.to_str().unwrap()];
+    let out = cluster.doctor(&[&from[..], &before, &both].concat()).out;
+    let alone = |form: &str| cluster.doctor(&[&from[..], &before, &["-o", form]].concat()).out;
+    assert_eq!((read(&markdown), read(&json), out), (alone("markdown"), alone("json"), alone("terminal")));
+}
+
 /// Each form follows its own rule, whatever else is asked for.
 #[test]
 fn a_form_is_redacted_or_not_by_itself() {
